@@ -1,0 +1,42 @@
+"""Train on sounds, predict on pictures: modality-agnostic learning with scikit-learn.
+
+The stages of the data flow are submodules, loaded when first used::
+
+    datasets -> media -> encoders -> embedders -> translation -> classification, retrieval
+             -> metrics -> model_selection -> inspection -> experiments
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "datasets",
+    "media",
+    "encoders",
+    "embedders",
+    "modalities",
+    "translation",
+    "classification",
+    "retrieval",
+    "metrics",
+    "experiments",
+    "utils",
+)
+
+__all__ = ["__version__", *_SUBMODULES]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a submodule on first use, so that importing the package stays fast."""
+    if name in _SUBMODULES:
+        return importlib.import_module(f"skxmodal.{name}")
+    raise AttributeError(f"module 'skxmodal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the lazily loaded submodules too."""
+    return sorted(__all__)

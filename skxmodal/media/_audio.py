@@ -1,0 +1,189 @@
+"""Sounds: files, bytes and arrays become mono float32 samples at one rate."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from numbers import Real
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ._cells import MediaError, checked_path, describe
+from ._truncation import truncated_sound
+
+_READ_FRAMES = 1 << 20
+_FRAGMENT = re.compile(r"^(?P<path>.+)#t=(?:npt:)?(?P<start>\d*\.?\d*)(?:,(?P<end>\d*\.?\d*))?$")
+
+
+def read_audio(
+    cell: Any, sample_rate: float, *, array_sample_rate: float | None = None
+) -> np.ndarray:
+    """Decode one cell to mono samples.
+
+    Parameters
+    ----------
+    cell : str, path-like, bytes, ndarray or (sample_rate, ndarray)
+        A file that libsndfile reads (WAV, FLAC, OGG, MP3, ...), optionally with a W3C time
+        fragment (``"talk.flac#t=3.0,4.0"``, seconds); its content as bytes; an array ``(n,)``
+        or ``(channels, n)``; or a pair of a rate in Hz and such an array. Integer samples are
+        scaled by their full range, channels are averaged.
+    sample_rate : float
+        Rate of the result, in Hz (resampled by soxr, quality HQ).
+    array_sample_rate : float or None, default=None
+        Rate of cells that are bare arrays, in Hz.
+
+    Returns
+    -------
+    samples : float32 array of shape (n,), n >= 1
+        Full scale is [-1, 1].
+
+    Raises
+    ------
+    MediaError
+        When the cell is not a sound: missing file, folder, damaged or truncated file, no
+        samples, NaN or infinite samples, an array without its rate, another type.
+
+    References
+    ----------
+    .. [1] W3C, "Media Fragments URI 1.0", 2012, section 4.2.1 (temporal dimension).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmodal.media import read_audio
+    >>> stereo = np.array([[0, 16384], [0, 0]], dtype=np.int16)
+    >>> read_audio((8000, stereo), 8000)
+    array([0.  , 0.25], dtype=float32)
+    """
+    if isinstance(cell, (str, os.PathLike)):
+        mono, rate = _read_path(os.fspath(cell))
+    elif isinstance(cell, (bytes, bytearray, memoryview)):
+        if len(cell) == 0:
+            raise MediaError("there are no bytes to decode", cell=describe(cell))
+        mono, rate = _decode(io.BytesIO(cell), describe(cell))
+    else:
+        mono, rate = _from_array(cell, array_sample_rate)
+    if mono.size == 0:
+        raise MediaError("the sound has no samples", cell=describe(cell))
+    if not np.isfinite(mono).all():
+        raise MediaError("the sound has NaN or infinite samples", cell=describe(cell))
+    return _resample(mono, rate, sample_rate)
+
+
+def _read_path(name: str) -> tuple[np.ndarray, float]:
+    start, end = None, None
+    fragment = _FRAGMENT.match(name) if isinstance(name, str) else None
+    # A file may really be called "take#t=1": what is there wins over what it could mean.
+    if fragment is not None and not os.path.lexists(name):
+        path = checked_path(fragment["path"])
+        try:
+            start = float(fragment["start"] or 0)
+            end = float(fragment["end"]) if fragment["end"] else None
+        except ValueError:
+            raise MediaError(
+                "the time fragment is not #t=start,end in seconds", cell=repr(name)
+            ) from None
+    else:
+        path = checked_path(name)
+    return _decode(path, repr(name), start=start, end=end)
+
+
+def _decode(
+    source: os.PathLike | BinaryIO,
+    cell: str,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+) -> tuple[np.ndarray, float]:
+    """Read with libsndfile, block by block: a header that lies cannot exhaust the memory."""
+    import soundfile
+
+    missing = truncated_sound(source)
+    if missing is not None:
+        raise MediaError(f"the file is truncated ({missing})", cell=cell)
+    try:
+        with soundfile.SoundFile(source) as file:
+            rate = file.samplerate
+            first = 0 if start is None else round(start * rate)
+            last = file.frames if end is None else min(file.frames, round(end * rate))
+            if first >= last and file.frames:
+                raise MediaError(
+                    f"the time fragment lies outside the sound of {file.frames / rate:.3f} s",
+                    cell=cell,
+                )
+            if first:
+                file.seek(first)
+            blocks = []
+            wanted = last - first
+            while wanted > 0:
+                block = file.read(min(wanted, _READ_FRAMES), dtype="float32", always_2d=True)
+                if len(block) == 0:
+                    raise MediaError(
+                        f"the file is truncated ({last - first - wanted} of {last - first} "
+                        "frames could be read)",
+                        cell=cell,
+                    )
+                wanted -= len(block)
+                blocks.append(block.mean(axis=1) if block.shape[1] > 1 else block[:, 0])
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise MediaError(f"the file cannot be read as audio ({reason})", cell=cell) from None
+    if not blocks:
+        return np.empty(0, np.float32), rate
+    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks)), rate
+
+
+def _from_array(cell: Any, array_sample_rate: float | None) -> tuple[np.ndarray, float]:
+    if isinstance(cell, tuple):
+        if len(cell) != 2 or not isinstance(cell[0], (Real, np.number)):
+            raise MediaError("a tuple must be (sample_rate, array)", cell=describe(cell))
+        rate, array = float(cell[0]), np.asarray(cell[1])
+    elif isinstance(cell, np.ndarray):
+        if array_sample_rate is None:
+            raise MediaError(
+                "an array does not know its sample rate: give sample_rate= to the embedder, "
+                "or cells (sample_rate, array)",
+                cell=describe(cell),
+            )
+        rate, array = float(array_sample_rate), cell
+    else:
+        raise MediaError(
+            "a sound must be a path, bytes, an array or (sample_rate, array)", cell=describe(cell)
+        )
+    if not (np.isfinite(rate) and rate > 0):
+        raise MediaError(f"the sample rate must be positive, got {rate}", cell=describe(cell))
+    if array.ndim not in (1, 2):
+        raise MediaError("a sound must have the shape (n,) or (channels, n)", cell=describe(cell))
+    if array.ndim == 2 and array.shape[0] > array.shape[1] and array.shape[1] > 0:
+        raise MediaError(
+            f"{array.shape[0]} channels of {array.shape[1]} samples: sounds have the shape "
+            "(channels, n), pass the transpose",
+            cell=describe(cell),
+        )
+    mono = _full_scale(array, describe(cell))
+    if mono.ndim == 2:
+        mono = mono.mean(axis=0) if len(mono) else np.empty(0, np.float32)
+    return mono, rate
+
+
+def _full_scale(array: np.ndarray, cell: str) -> np.ndarray:
+    """Samples as float32 with full scale [-1, 1]."""
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    if array.dtype.kind == "i":
+        return (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
+    if array.dtype == np.uint8:
+        return ((array.astype(np.float32) - 128) / 128).astype(np.float32)
+    raise MediaError("samples must be float, signed integers or uint8", cell=cell)
+
+
+def _resample(mono: np.ndarray, rate: float, sample_rate: float) -> np.ndarray:
+    if rate == sample_rate:
+        return np.ascontiguousarray(mono)
+    import soxr
+
+    resampled = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    # A sound shorter than one new sample still is a sound.
+    return resampled if resampled.size else np.ascontiguousarray(mono[:1])

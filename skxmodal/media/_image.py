@@ -1,0 +1,148 @@
+"""Pictures: files, bytes, arrays and PIL images become RGB uint8 pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+
+from ._cells import MediaError, checked_path, describe
+
+# Pillow's own warning threshold, a quarter of a gigabyte as RGB: larger headers are not decoded.
+MAX_PIXELS = 89_478_485
+
+
+def read_image(cell: Any) -> np.ndarray:
+    """Decode one cell to RGB pixels.
+
+    Parameters
+    ----------
+    cell : str, path-like, bytes, ndarray or PIL.Image.Image
+        A file that Pillow reads (its first frame), its content as bytes, a PIL image, or an
+        array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or ``(h, w, 4)``: uint8, uint16, bool,
+        other integers within [0, 255], or float within [0, 1]. EXIF orientation is applied,
+        transparency is laid on white, 16-bit values are scaled to 8 bits.
+
+    Returns
+    -------
+    pixels : uint8 array of shape (h, w, 3)
+
+    Raises
+    ------
+    MediaError
+        When the cell is not a picture: missing file, folder, damaged or truncated file, more
+        than 89 million pixels, no pixels, NaN or values out of range, another type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmodal.media import read_image
+    >>> read_image(np.array([[0.0, 1.0]])).tolist()
+    [[[0, 0, 0], [255, 255, 255]]]
+    """
+    if isinstance(cell, np.ndarray):
+        return _from_array(cell)
+    from PIL import Image, ImageOps
+
+    try:
+        if isinstance(cell, Image.Image):
+            return _to_rgb(ImageOps.exif_transpose(cell), cell)
+        with Image.open(_source(cell)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise MediaError(
+                    f"the picture claims {image.width} x {image.height} pixels, more than "
+                    f"the {MAX_PIXELS} that are decoded: shrink it first",
+                    cell=describe(cell),
+                )
+            return _to_rgb(ImageOps.exif_transpose(image), cell)
+    except MediaError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise MediaError(f"the picture is too large ({error})", cell=describe(cell)) from None
+    # Pillow's decoders raise what their format code happens to meet in a damaged file.
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise MediaError(
+            f"the file cannot be read as a picture ({_reason(error)})", cell=describe(cell)
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Pillow's message, without the memory address of an unnamed stream."""
+    message = str(error) or type(error).__name__
+    return "unknown format" if message.startswith("cannot identify image file") else message
+
+
+def _source(cell: Any) -> Any:
+    if isinstance(cell, (str, os.PathLike)):
+        return checked_path(cell)
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        if len(cell) == 0:
+            raise MediaError("there are no bytes to decode", cell=describe(cell))
+        return io.BytesIO(cell)
+    raise MediaError("a picture must be a path, bytes, an array or a PIL image", cell=describe(cell))
+
+
+def _to_rgb(image: Any, cell: Any) -> np.ndarray:
+    from PIL import Image
+
+    image.load()
+    if image.width == 0 or image.height == 0:
+        raise MediaError("the picture has no pixels", cell=describe(cell))
+    if image.mode.startswith("I;16"):
+        return _from_array(np.asarray(image).astype(np.uint16))
+    if image.mode in ("I", "F"):
+        array = np.asarray(image)
+        if image.mode == "I" and array.min() >= 0 and array.max() <= 65535:
+            array = array.astype(np.uint16)
+        return _from_array(array)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    cell = describe(array)
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        hint = (
+            ": pass channels last" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else ""
+        )
+        raise MediaError(
+            f"a picture must have the shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4){hint}",
+            cell=cell,
+        )
+    if array.size == 0:
+        raise MediaError("the picture has no pixels", cell=cell)
+    pixels = _eight_bits(array, cell)
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3:].astype(np.float32) / 255
+        on_white = pixels[:, :, :3] * alpha + 255 * (1 - alpha)
+        return np.round(on_white).astype(np.uint8)
+    return np.ascontiguousarray(pixels)
+
+
+def _eight_bits(array: np.ndarray, cell: str) -> np.ndarray:
+    """Pixels as uint8, whatever range their type stands for."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return np.round(array / 257).astype(np.uint8)
+    if array.dtype.kind in "iu":
+        if array.min() < 0 or array.max() > 255:
+            raise MediaError("integer pixels must lie between 0 and 255", cell=cell)
+        return array.astype(np.uint8)
+    if array.dtype.kind == "f":
+        # Written so that NaN fails it too.
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise MediaError("float pixels must lie between 0 and 1, without NaN", cell=cell)
+        return np.round(array * 255).astype(np.uint8)
+    raise MediaError("pixels must be integers, floats or bool", cell=cell)
