@@ -1,0 +1,307 @@
+"""ModalityAgnosticClassifier: one classifier on the joint space, for every modality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..media import is_missing
+from ..modalities import present_rows, select_modality
+
+
+def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
+    classifier = getattr(self, "classifier_", None) or self.classifier
+    return classifier is None or hasattr(classifier, "predict_proba")
+
+
+class ModalityAgnosticClassifier(
+    ClassNamePrefixFeaturesOutMixin,
+    ClassifierMixin,
+    TransformerMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+):
+    """Fit a joint space and one classifier in it; predict from whatever a row has.
+
+    The joint space is fitted on all rows: rows without a label still teach it (their pairs do).
+    The classifier is fitted on every modality of every labelled row, each by itself, so that a
+    row with a sound and a picture counts as two samples of its class. A prediction is the mean
+    of the class probabilities of the row's modalities.
+
+    Parameters
+    ----------
+    joint : transformer
+        Joint projector (:mod:`skxmodal.translation`), or a pipeline that ends in one; then ``X``
+        may be a media table. A :class:`~sklearn.frozen.FrozenEstimator` keeps one that is
+        already fitted.
+    classifier : classifier or None, default=None
+        ``None`` is the paper's ``RandomForestClassifier(n_estimators=100, max_depth=32)``.
+    modalities : "auto", "halves" or dict of str to int, default="auto"
+        Which columns of an embedding table belong to which modality. ``"auto"`` takes what
+        ``joint`` found, or the prefixes of the column names.
+    random_state : int, RandomState instance or None, default=None
+        For the default classifier; ``joint`` and a classifier of your own have theirs.
+
+    Attributes
+    ----------
+    joint_ : transformer
+        The fitted joint space.
+    classifier_ : classifier
+        The fitted classifier.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : str array
+        Names of the columns seen in ``fit``, when they all are strings.
+
+    Notes
+    -----
+    A row is unlabelled when its label is -1 (integers), ``NaN`` (floats) or ``None``, as in
+    :mod:`sklearn.semi_supervised`.
+
+    Metadata such as ``sample_weight`` reaches ``joint.fit`` and ``classifier.fit`` by
+    scikit-learn's metadata routing; what has one value a row is repeated for each modality.
+
+    References
+    ----------
+    .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
+       for music classification", 2021, section 2.3.
+
+    Examples
+    --------
+    Train on sounds, predict on pictures; the pairs have no labels:
+
+    >>> import numpy as np
+    >>> from skxmodal.classification import ModalityAgnosticClassifier
+    >>> from skxmodal.modalities import concat_modalities, select_modality
+    >>> from skxmodal.translation import CCAProjector
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=300)
+    >>> cause = 3 * y[:, None] + rng.normal(size=(300, 2))
+    >>> X = concat_modalities(audio=cause @ rng.normal(size=(2, 5)),
+    ...                       image=cause @ rng.normal(size=(2, 4)))
+    >>> heard = X.copy()
+    >>> heard.iloc[200:, 5:] = np.nan  # labelled sounds without pictures
+    >>> labels = np.where(np.arange(300) < 200, -1, y)
+    >>> model = ModalityAgnosticClassifier(CCAProjector(2)).fit(heard, labels)
+    >>> bool(model.score(select_modality(X, "image"), y) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        joint: Any,
+        classifier: Any = None,
+        *,
+        modalities: str | Mapping[str, int] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.joint = joint
+        self.classifier = classifier
+        self.modalities = modalities
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, **params: Any) -> ModalityAgnosticClassifier:
+        """Fit the joint space on all rows, the classifier on the labelled ones.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Embedding table, or a media table when ``joint`` embeds.
+        y : array-like of shape (n_samples,)
+            Labels; -1, ``NaN`` or ``None`` marks a row without.
+        **params
+            Metadata, routed to ``joint.fit`` and ``classifier.fit``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            When ``y`` and ``X`` differ in length, or no labelled row has a modality.
+        """
+        if y is None:
+            raise ValueError(
+                "ModalityAgnosticClassifier requires y to be passed, but the target y is None; "
+                "mark rows without a label by -1"
+            )
+        X = self._as_table(X, reset=True)
+        y, labelled = _split_labels(y)
+        check_consistent_length(X, y)
+        routed = process_routing(self, "fit", **params)
+
+        self.joint_ = clone(self.joint).fit(X, **routed.joint.fit)
+        parts = list(self._each_modality(X, labelled))
+        if not parts:
+            raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
+        vectors = np.concatenate([joint for joint, _ in parts])
+        rows = np.concatenate([numbers for _, numbers in parts])
+        check_classification_targets(y[rows])
+        per_row = {
+            name: _safe_indexing(value, rows) if _is_per_row(value, len(y)) else value
+            for name, value in routed.classifier.fit.items()
+        }
+        classifier = self._default_classifier() if self.classifier is None else self.classifier
+        self.classifier_ = clone(classifier).fit(vectors, y[rows], **per_row)
+        self.classes_ = self.classifier_.classes_
+        self._n_features_out = vectors.shape[1]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class of each row from whichever modalities it has.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            When a row has no modality.
+        """
+        check_is_fitted(self)
+        if _has_probabilities(self):
+            scores = self._mean_over_modalities(X, "predict_proba")
+        else:
+            scores = self._mean_over_modalities(X, "decision_function")
+        if scores.ndim == 1:
+            return self.classes_[(scores > 0).astype(int)]
+        return self.classes_[scores.argmax(axis=1)]
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Mean of the class probabilities of each row's modalities.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+
+        Returns
+        -------
+        probabilities : float array of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self._mean_over_modalities(X, "predict_proba")
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Project every row to the joint space.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+
+        Returns
+        -------
+        joint : float32 array of shape (n_samples, n_components)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.joint_.transform(self._as_table(X, reset=False)))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route ``fit``'s metadata to the joint space and to the classifier.
+
+        Returns
+        -------
+        routing : :class:`~sklearn.utils.metadata_routing.MetadataRouter`
+        """
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        classifier = self._default_classifier() if self.classifier is None else self.classifier
+        return (
+            MetadataRouter(owner=self)
+            .add(joint=self.joint, method_mapping=to_fit)
+            .add(classifier=classifier, method_mapping=to_fit)
+        )
+
+    def _each_modality(self, X: Any, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield joint vectors and row numbers of the wanted rows, one modality after the other."""
+        modalities = self.modalities
+        if modalities == "auto" and hasattr(self.joint_, "modalities_"):
+            modalities = {
+                name: columns.stop - columns.start
+                for name, columns in self.joint_.modalities_.items()
+            }
+        for name, present in present_rows(X, modalities=modalities).items():
+            rows = np.flatnonzero(present & wanted)
+            if len(rows):
+                alone = select_modality(_safe_indexing(X, rows), name, modalities=modalities)
+                yield np.asarray(self.joint_.transform(alone)), rows
+
+    def _mean_over_modalities(self, X: Any, method: str) -> np.ndarray:
+        X = self._as_table(X, reset=False)
+        n_rows = X.shape[0]
+        total: Any = None
+        count = np.zeros(n_rows)
+        for joint, rows in self._each_modality(X, np.ones(n_rows, dtype=bool)):
+            scores = getattr(self.classifier_, method)(joint)
+            if total is None:
+                total = np.zeros((n_rows, *scores.shape[1:]))
+            total[rows] += scores
+            count[rows] += 1
+        if not count.all():
+            raise ValueError(
+                f"row {np.flatnonzero(count == 0)[0]} has no modality at all: leave such rows out"
+            )
+        return total / count.reshape(-1, *[1] * (total.ndim - 1))
+
+    def _as_table(self, X: Any, *, reset: bool) -> Any:
+        """Check names and number of columns; keep tables as they are, make arrays of the rest."""
+        if hasattr(X, "columns"):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        return validate_data(
+            self, X, reset=reset, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
+        )
+
+    def _default_classifier(self) -> RandomForestClassifier:
+        """The paper's classifier (section 3.2)."""
+        return RandomForestClassifier(
+            n_estimators=100, max_depth=32, random_state=self.random_state
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.joint).input_tags
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels as an array and which rows have one."""
+    y = column_or_1d(np.asarray(y), warn=True)
+    if y.dtype.kind in "iuf":
+        return y, ~np.isnan(y) & (y != -1)
+    if y.dtype == object:
+        labelled = [not is_missing(label) and label != -1 for label in y]
+        return y, np.array(labelled, dtype=bool)
+    return y, np.ones(len(y), dtype=bool)
+
+
+def _is_per_row(value: Any, n_rows: int) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str) and len(value) == n_rows

@@ -1,0 +1,275 @@
+"""ContrastiveTranslator: the paper's translation network as an estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ..utils import check_number
+from ._projector import JointProjector, paired_rows
+
+
+class ContrastiveTranslator(JointProjector):
+    """A small network per modality, trained so that partners meet in one space.
+
+    Each modality has a two-layer perceptron (Linear, BatchNorm, ELU, Linear) whose outputs have
+    unit length. It is trained on the rows that have two modalities or more, without labels: a
+    row's modalities are partners, the other rows of the batch are negatives. Training stops when
+    the loss of held-out pairs has not improved for ``patience`` epochs, and the weights of the
+    best epoch are kept.
+
+    Parameters
+    ----------
+    n_components : int, default=128
+        Dimension of the joint table.
+    hidden_dim : int, default=256
+        Width of the hidden layers.
+    loss : {"margin", "symmetric_margin", "infonce"} or torch.nn.Module, default="margin"
+        ``"margin"`` is the published ``mean over i != j of max(0, margin - s_ii + s_ij)`` with
+        the first modality's rows as anchors, ``"symmetric_margin"`` averages both directions,
+        ``"infonce"`` is the cross-entropy of finding the partner. A module is called with two
+        row-aligned tensors ``(n, n_components)`` and returns a scalar.
+    margin : float, default=1.0
+        By how much partners must be more similar than others, for the margin losses.
+    temperature : float, default=0.1
+        Divides the similarities, for ``"infonce"``.
+    lr : float, default=1e-3
+        Learning rate of Adam.
+    batch_size : int, default=4096
+        Largest number of pairs in a batch; batches of an epoch are equally large.
+    max_epochs : int, default=200
+        Most epochs.
+    patience : int, default=5
+        Epochs without improvement before training stops.
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the pairs held out; 0 trains for ``max_epochs``.
+    sampler : object or None, default=None
+        Chooses the pairs to train on: an object with a method ``sample_pairs(blocks,
+        random_state)`` that gets the paired rows of each modality, ``{name: array (n_pairs,
+        width)}``, and returns row numbers into each, ``{name: int array (n_chosen,)}``; row
+        ``i`` of one is the partner of row ``i`` of the others. ``None`` takes the pairs as
+        they are. Applied to the training pairs only, never to the held-out ones.
+    device : str, default="auto"
+        ``"auto"`` is CUDA, else MPS, else the CPU; or any name that PyTorch knows.
+    modalities : "auto", "halves" or dict of str to int, default="auto"
+        Which columns belong to which modality, as in :class:`PCAProjector`.
+    random_state : int, RandomState instance or None, default=None
+        Draws initial weights, held-out pairs and batches. Same seed, same machine: same bytes.
+    verbose : int, default=0
+        Positive: a progress bar over epochs.
+    callbacks : list of skorch callbacks or None, default=None
+        Added to the network's own.
+
+    Attributes
+    ----------
+    modalities_ : dict of str to slice
+        The columns of each modality.
+    net_ : skorch.NeuralNet
+        The trained network.
+    history_ : list of dict
+        ``epoch``, ``train_loss``, ``valid_loss`` (with held-out pairs) and ``seconds`` of every
+        epoch.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : str array
+        Names of the columns seen in ``fit``, when they all are strings.
+
+    References
+    ----------
+    .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
+       for music classification", 2021, sections 2.2 and 3.2 (system MMT).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmodal.modalities import concat_modalities, select_modality
+    >>> from skxmodal.translation import ContrastiveTranslator
+    >>> rng = np.random.default_rng(0)
+    >>> cause = rng.normal(size=(200, 2))
+    >>> X = concat_modalities(audio=cause @ rng.normal(size=(2, 5)),
+    ...                       image=cause @ rng.normal(size=(2, 4)))
+    >>> translator = ContrastiveTranslator(4, max_epochs=20, random_state=0).fit(X)
+    >>> heard = translator.transform(select_modality(X, "audio"))
+    >>> seen = translator.transform(select_modality(X, "image"))
+    >>> bool((heard * seen).sum(axis=1).mean() > 0.5)
+    True
+    """
+
+    def __init__(
+        self,
+        n_components: int = 128,
+        *,
+        hidden_dim: int = 256,
+        loss: Any = "margin",
+        margin: float = 1.0,
+        temperature: float = 0.1,
+        lr: float = 1e-3,
+        batch_size: int = 4096,
+        max_epochs: int = 200,
+        patience: int = 5,
+        validation_fraction: float = 0.1,
+        sampler: Any = None,
+        device: str = "auto",
+        modalities: str | Mapping[str, int] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        callbacks: list | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.hidden_dim = hidden_dim
+        self.loss = loss
+        self.margin = margin
+        self.temperature = temperature
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.sampler = sampler
+        self.device = device
+        self.modalities = modalities
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def _check_parameters(self) -> None:
+        check_number("hidden_dim", self.hidden_dim, integer=True, low=1)
+        check_number("margin", self.margin, low=0)
+        check_number("temperature", self.temperature, above=0)
+        check_number("lr", self.lr, above=0)
+        check_number("batch_size", self.batch_size, integer=True, low=2)
+        check_number("max_epochs", self.max_epochs, integer=True, low=1)
+        check_number("patience", self.patience, integer=True, low=1)
+        check_number("validation_fraction", self.validation_fraction, low=0, below=1)
+        if self.sampler is not None and not hasattr(self.sampler, "sample_pairs"):
+            raise TypeError(
+                "sampler must be None or an object with a method sample_pairs(blocks, "
+                f"random_state), got {self.sampler!r}"
+            )
+
+    def _learn(
+        self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
+    ) -> None:
+        from ._training import MIN_BATCH, PairDataset
+
+        random_state = check_random_state(self.random_state)
+        paired = paired_rows(present, type(self).__name__)
+        self._names = [name for name, rows in paired.items() if rows.any()]
+        blocks = [array[:, columns[name]] for name in self._names]
+        rows = np.flatnonzero(np.any(list(paired.values()), axis=0))
+
+        n_valid = 0
+        if self.validation_fraction:
+            n_valid = max(MIN_BATCH, round(self.validation_fraction * len(rows)))
+        if len(rows) - n_valid < MIN_BATCH:
+            raise ValueError(
+                f"{len(rows)} rows with two modalities are too few: training needs {MIN_BATCH} "
+                f"and validation {n_valid} (validation_fraction={self.validation_fraction})"
+            )
+        rows = random_state.permutation(rows)
+        train = [rows[n_valid:]] * len(blocks)
+        if self.sampler is not None:
+            train = self._sample_pairs(blocks, np.sort(rows[n_valid:]), random_state)
+        self._train(
+            PairDataset(blocks, train),
+            PairDataset(blocks, [rows[:n_valid]] * len(blocks)) if n_valid else None,
+            random_state,
+        )
+
+    def _sample_pairs(
+        self, blocks: list[np.ndarray], rows: np.ndarray, random_state: np.random.RandomState
+    ) -> list[np.ndarray]:
+        """Let the sampler choose among the training rows; return row numbers of the table."""
+        chosen = self.sampler.sample_pairs(
+            {name: block[rows] for name, block in zip(self._names, blocks)}, random_state
+        )
+        return [rows[np.asarray(chosen[name], dtype=np.intp)] for name in self._names]
+
+    def _train(self, train: Any, valid: Any, random_state: np.random.RandomState) -> None:
+        import torch
+        from skorch import NeuralNet
+        from skorch.callbacks import EarlyStopping
+        from skorch.helper import predefined_split
+
+        from ._losses import make_loss
+        from ._network import JointNetwork, PairwiseLoss
+        from ._training import EpochProgress, PairBatches
+
+        init_seed, batch_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
+        callbacks: list = [("progress", EpochProgress(self.max_epochs, self.verbose))]
+        if valid is not None:
+            stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
+            callbacks.append(("early_stopping", stop))
+        net = NeuralNet(
+            JointNetwork,
+            module__widths=tuple(block.shape[1] for block in train.blocks),
+            module__hidden_dim=self.hidden_dim,
+            module__n_components=self.n_components,
+            module__seed=int(init_seed),
+            criterion=PairwiseLoss,
+            criterion__loss=make_loss(
+                self.loss, margin=self.margin, temperature=self.temperature
+            ),
+            optimizer=torch.optim.Adam,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            iterator_train=PairBatches,
+            iterator_train__shuffle=True,
+            iterator_train__seed=int(batch_seed),
+            iterator_valid=PairBatches,
+            train_split=None if valid is None else predefined_split(valid),
+            callbacks=callbacks + list(self.callbacks or []),
+            device=_choose_device(self.device),
+            verbose=0,
+        )
+        net.fit(train, y=None)
+        # The held-out pairs must not travel with a pickle of the estimator.
+        net.set_params(train_split=None)
+        self.net_ = net
+        self.history_ = [
+            {
+                "epoch": row["epoch"],
+                "train_loss": row["train_loss"],
+                **({"valid_loss": row["valid_loss"]} if valid is not None else {}),
+                "seconds": row["dur"],
+            }
+            for row in net.history
+        ]
+
+    def _project(self, name: str, block: np.ndarray) -> np.ndarray:
+        import torch
+
+        module = self.net_.module_.eval()
+        with torch.inference_mode():
+            rows = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
+            index = self._names.index(name)
+            joint = module.project(index, rows.to(self.net_.device))
+        return joint.cpu().numpy()
+
+    @property
+    def _learned(self) -> set[str]:
+        return set(self._names)
+
+
+def _say_nothing(message: str) -> None:
+    """Swallow skorch's message of having stopped early: ``history_`` tells."""
+
+
+def _choose_device(device: str) -> str:
+    """Resolve ``"auto"``; raise for a device that this machine or PyTorch lacks."""
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device={device!r} cannot be used here: {reason}") from None
+    return device

@@ -1,0 +1,84 @@
+"""The translation network: one small perceptron per modality, into one space."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import torch
+from torch import nn
+
+
+class JointNetwork(nn.Module):
+    """A two-layer perceptron per modality: Linear, BatchNorm, ELU, Linear, unit length.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Number of inputs of each modality.
+    hidden_dim, n_components : int
+        Width of the hidden layer and of the joint space.
+    seed : int
+        Draws the initial weights, without touching torch's global generator.
+    """
+
+    def __init__(
+        self, widths: tuple[int, ...], hidden_dim: int, n_components: int, seed: int
+    ) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.perceptrons = nn.ModuleList(
+            nn.Sequential(
+                _linear(width, hidden_dim, generator),
+                nn.BatchNorm1d(hidden_dim),
+                nn.ELU(),
+                _linear(hidden_dim, n_components, generator),
+            )
+            for width in widths
+        )
+
+    def forward(self, blocks: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+        """Project row-aligned blocks; a row of NaN (a missing modality) stays NaN."""
+        return [self.project(index, block) for index, block in enumerate(blocks)]
+
+    def project(self, index: int, block: torch.Tensor) -> torch.Tensor:
+        """Project the rows of one modality, ``(n, width)`` to ``(n, n_components)``."""
+        perceptron = self.perceptrons[index]
+        present = ~torch.isnan(block[:, 0])
+        if bool(present.all()):
+            return nn.functional.normalize(perceptron(block))
+        joint = block.new_full((len(block), perceptron[-1].out_features), torch.nan)
+        if bool(present.any()):
+            joint[present] = nn.functional.normalize(perceptron(block[present]))
+        return joint
+
+
+class PairwiseLoss(nn.Module):
+    """The mean of a loss of two modalities over all pairs of modalities that share rows."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, joint: list[torch.Tensor], _: torch.Tensor) -> torch.Tensor:
+        """Return the loss of one batch; the target is unused, there are no labels."""
+        present = [~torch.isnan(vectors[:, 0]) for vectors in joint]
+        losses = []
+        for first, second in combinations(range(len(joint)), 2):
+            both = present[first] & present[second]
+            if bool(both.all()):
+                losses.append(self.loss(joint[first], joint[second]))
+            elif int(both.sum()) >= 2:
+                losses.append(self.loss(joint[first][both], joint[second][both]))
+        if not losses:
+            # A batch whose modalities never meet teaches nothing, yet must stay differentiable.
+            return sum((vectors.nan_to_num() * 0).sum() for vectors in joint)  # type: ignore[return-value]
+        return torch.stack(losses).mean()
+
+
+def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """Make a linear layer with PyTorch's usual initial weights, drawn from ``generator``."""
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    bound = n_in**-0.5
+    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
