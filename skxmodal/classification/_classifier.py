@@ -15,7 +15,13 @@ from sklearn.base import (
     clone,
 )
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -149,19 +155,24 @@ class ModalityAgnosticClassifier(
         check_consistent_length(X, y)
         routed = process_routing(self, "fit", **params)
 
-        self.joint_ = clone(self.joint).fit(X, **routed.joint.fit)
+        self.joint_ = clone(self.joint).fit(X, y, **routed.joint.fit)
         parts = list(self._each_modality(X, labelled))
         if not parts:
             raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
         vectors = np.concatenate([joint for joint, _ in parts])
         rows = np.concatenate([numbers for _, numbers in parts])
-        check_classification_targets(y[rows])
+        labels = y[rows]
+        if labels.dtype == object:
+            # What is left without the None has a type of its own again.
+            labels = np.asarray(labels.tolist())
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
         per_row = {
             name: _safe_indexing(value, rows) if _is_per_row(value, len(y)) else value
             for name, value in routed.classifier.fit.items()
         }
         classifier = self._default_classifier() if self.classifier is None else self.classifier
-        self.classifier_ = clone(classifier).fit(vectors, y[rows], **per_row)
+        self.classifier_ = clone(classifier).fit(vectors, labels, **per_row)
         self.classes_ = self.classifier_.classes_
         self._n_features_out = vectors.shape[1]
         return self

@@ -11,12 +11,14 @@ from sklearn.utils import check_random_state
 from ..utils import check_number
 from ._projector import JointProjector, paired_rows
 
+_CHUNK_ROWS = 4096
+
 
 class ContrastiveTranslator(JointProjector):
     """A small network per modality, trained so that partners meet in one space.
 
     Each modality has a two-layer perceptron (Linear, BatchNorm, ELU, Linear) whose outputs have
-    unit length. It is trained on the rows that have two modalities or more, without labels: a
+    unit length; its inputs are centred and scaled as a whole. It is trained on the rows that have two modalities or more, without labels: a
     row's modalities are partners, the other rows of the batch are negatives. Training stops when
     the loss of held-out pairs has not improved for ``patience`` epochs, and the weights of the
     best epoch are kept.
@@ -205,7 +207,7 @@ class ContrastiveTranslator(JointProjector):
             callbacks.append(("early_stopping", stop))
         net = NeuralNet(
             JointNetwork,
-            module__widths=tuple(block.shape[1] for block in train.blocks),
+            module__moments=tuple(map(_moments, train.blocks, train.rows)),
             module__hidden_dim=self.hidden_dim,
             module__n_components=self.n_components,
             module__seed=int(init_seed),
@@ -245,7 +247,7 @@ class ContrastiveTranslator(JointProjector):
 
         module = self.net_.module_.eval()
         with torch.inference_mode():
-            rows = torch.from_numpy(np.ascontiguousarray(block, dtype=np.float32))
+            rows = torch.from_numpy(np.require(block, np.float32, ["C", "W"]))
             index = self._names.index(name)
             joint = module.project(index, rows.to(self.net_.device))
         return joint.cpu().numpy()
@@ -253,6 +255,21 @@ class ContrastiveTranslator(JointProjector):
     @property
     def _learned(self) -> set[str]:
         return set(self._names)
+
+
+def _moments(block: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean of each column and root mean variance of all, over rows that have the modality."""
+    n_rows, total, squares = 0, 0.0, 0.0
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        chunk = np.asarray(block[rows[start : start + _CHUNK_ROWS]], dtype=np.float64)
+        chunk = chunk[~np.isnan(chunk[:, 0])]
+        n_rows += len(chunk)
+        total = total + chunk.sum(axis=0)
+        squares = squares + np.square(chunk).sum(axis=0)
+    mean = total / n_rows
+    variance = np.mean(squares / n_rows - mean**2)
+    # Constant inputs have no scale; they stay where they are.
+    return mean, float(np.sqrt(variance)) if variance > 1e-12 else 1.0
 
 
 def _say_nothing(message: str) -> None:

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
 import torch
 from torch import nn
+
+
+class Standardise(nn.Module):
+    """Centre every input, and divide all by one scale: a fixed affine map.
+
+    The first linear layer could learn it. It is done beforehand because inputs far from zero
+    (log spectra, rectified features) turn every small step of the weights into a large shift of
+    the hidden units, which the running statistics of batch normalisation then trail: the
+    network would be judged, and stopped, by statistics that are out of date.
+    """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, mean: np.ndarray, scale: float) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
+
+    def forward(self, block: torch.Tensor) -> torch.Tensor:
+        """Map rows ``(n, width)``."""
+        return (block - self.mean) / self.scale
 
 
 class JointNetwork(nn.Module):
@@ -13,8 +36,8 @@ class JointNetwork(nn.Module):
 
     Parameters
     ----------
-    widths : tuple of int
-        Number of inputs of each modality.
+    moments : tuple of (mean, scale)
+        For each modality, the mean of its inputs ``(width,)`` and their overall scale.
     hidden_dim, n_components : int
         Width of the hidden layer and of the joint space.
     seed : int
@@ -22,18 +45,23 @@ class JointNetwork(nn.Module):
     """
 
     def __init__(
-        self, widths: tuple[int, ...], hidden_dim: int, n_components: int, seed: int
+        self,
+        moments: tuple[tuple[np.ndarray, float], ...],
+        hidden_dim: int,
+        n_components: int,
+        seed: int,
     ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.perceptrons = nn.ModuleList(
             nn.Sequential(
-                _linear(width, hidden_dim, generator),
+                Standardise(mean, scale),
+                _linear(len(mean), hidden_dim, generator),
                 nn.BatchNorm1d(hidden_dim),
                 nn.ELU(),
                 _linear(hidden_dim, n_components, generator),
             )
-            for width in widths
+            for mean, scale in moments
         )
 
     def forward(self, blocks: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:

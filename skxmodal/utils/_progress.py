@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -32,6 +33,15 @@ def progress_bar(iterable: Any = None, *, verbose: int, description: str, **opti
     """
     from tqdm.auto import tqdm
 
+    # A log file keeps every redraw: there, one every ten seconds will do.
+    interval = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(
-        iterable, desc=description, disable=not verbose, dynamic_ncols=True, leave=False, **options
+        iterable,
+        desc=description,
+        disable=not verbose,
+        dynamic_ncols=True,
+        leave=False,
+        mininterval=interval,
+        maxinterval=max(interval, 10.0),
+        **options,
     )

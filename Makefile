@@ -1,0 +1,47 @@
+# Everything from a bare machine with Python 3.11-3.13 and make; each target installs what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test test-slow lint types format dev clean help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.installed ## run the main job: train on one modality, predict on the other
+	$(BIN)/skxmodal reproduce --out reports/demo
+
+test: $(VENV)/.installed-dev ## run the default tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.installed-dev ## run the slow tests
+	$(BIN)/python -m pytest -m "slow and not network"
+
+lint: $(VENV)/.installed-dev ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## check types
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## reformat the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dev: $(VENV)/.installed-dev ## make the development environment and install the commit hooks
+	$(BIN)/pre-commit install
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[plot]"
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[dev]"
+	@touch $@ $(VENV)/.installed
+
+clean: ## delete the environment and everything that was built
+	rm -rf $(VENV) build dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis

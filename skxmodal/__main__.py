@@ -1,0 +1,83 @@
+"""The command line: ``skxmodal`` or ``python -m skxmodal``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import __version__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str or None, default=None
+        ``None`` takes the process's own.
+
+    Returns
+    -------
+    status : int
+        0 success, 1 the work could not be done, 2 wrong use.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (OSError, ValueError, ImportError) as error:
+        print(f"skxmodal: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="skxmodal", description="Train on sounds, predict on pictures."
+    )
+    parser.add_argument("--version", action="version", version=f"skxmodal {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("reproduce", help="run the paper's experiment on a data set")
+    run.add_argument("--dataset", default="digits", choices=("digits",))
+    run.add_argument("--pair-noise", type=float, default=0.0, help="share of mispaired rows")
+    run.add_argument("--skew", type=float, default=1.0, help="ratio of successive frequencies")
+    run.add_argument("--out", type=Path, help="folder for results.json (default: reports/DATASET)")
+    run.add_argument("--random-state", type=int, default=0)
+    run.add_argument("--n-jobs", type=int, default=-1, help="decoding threads (default: all)")
+    run.add_argument("--quiet", action="store_true", help="no progress display")
+    run.set_defaults(run=_reproduce)
+
+    encoders = commands.add_parser("encoders", help="list the encoders")
+    encoders.add_argument("--modality", choices=("audio", "image"))
+    encoders.set_defaults(run=_encoders)
+    return parser
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from .experiments import reproduce
+    from .experiments._reproduce import format_results
+
+    out = options.out or Path("reports") / options.dataset
+    results = reproduce(
+        options.dataset,
+        pair_noise=options.pair_noise,
+        skew=options.skew,
+        out=out,
+        random_state=options.random_state,
+        n_jobs=options.n_jobs,
+        verbose=0 if options.quiet else 1,
+    )
+    print(format_results(results))
+    print(f"\nEvery number is in {out / 'results.json'} ({results['seconds']:.0f} s).")
+    return 0
+
+
+def _encoders(options: argparse.Namespace) -> int:
+    from .embedders import list_encoders
+
+    print(list_encoders(options.modality).to_string(index=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skxmodal.classification import ModalityAgnosticClassifier
+from skxmodal.modalities import concat_modalities, select_modality
+from skxmodal.translation import CCAProjector, ContrastiveTranslator, PCAProjector
+
+EXPECTED_FAILURES = {
+    "check_classifiers_classes": (
+        "the label -1 marks an unlabelled row, as in sklearn.semi_supervised, whose classifiers "
+        "scikit-learn exempts from this check by name"
+    )
+}
+
+
+@parametrize_with_checks(
+    [ModalityAgnosticClassifier(PCAProjector(1, modalities="halves"))],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
+)
+def test_scikit_learn_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def heard_and_seen():
+    """Three classes; 200 unlabelled pairs, 100 labelled sounds, 100 labelled pictures."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=400)
+    cause = 4 * np.eye(3)[y] + rng.normal(size=(400, 3))
+    X = concat_modalities(
+        audio=cause @ rng.normal(size=(3, 8)), image=cause @ rng.normal(size=(3, 6))
+    )
+    X.iloc[200:300, 8:] = np.nan
+    X.iloc[300:, :8] = np.nan
+    labels = np.where(np.arange(400) < 200, -1, y)
+    return X, labels, y
+
+
+def agnostic(joint=None, classifier=None):
+    return ModalityAgnosticClassifier(joint or CCAProjector(3), classifier, random_state=0)
+
+
+def test_trained_on_sounds_it_predicts_pictures(heard_and_seen):
+    X, labels, y = heard_and_seen
+    labels[300:] = -1
+    model = agnostic().fit(X, labels)
+    assert model.score(X.iloc[300:], y[300:]) > 0.9
+
+
+def test_pca_does_not_translate(heard_and_seen):
+    X, labels, y = heard_and_seen
+    labels[300:] = -1
+    translated = agnostic().fit(X, labels).score(X.iloc[300:], y[300:])
+    assert agnostic(PCAProjector(3)).fit(X, labels).score(X.iloc[300:], y[300:]) < translated - 0.2
+
+
+def test_probabilities_are_the_mean_over_a_rows_modalities(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic().fit(X, labels)
+    both = X.iloc[:20]
+    mean = (
+        model.predict_proba(select_modality(both, "audio"))
+        + model.predict_proba(select_modality(both, "image"))
+    ) / 2
+    np.testing.assert_allclose(model.predict_proba(both), mean)
+
+
+def test_every_modality_of_a_labelled_row_is_a_training_sample(heard_and_seen):
+    X, labels, y = heard_and_seen
+
+    class Count(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            self.n_seen_ = len(y)
+            return super().fit(X, y, sample_weight)
+
+    model = agnostic(classifier=Count()).fit(X, np.where(np.arange(400) < 10, y, labels))
+    assert model.classifier_.n_seen_ == 10 * 2 + 100 + 100
+
+
+@pytest.mark.parametrize(
+    ("unlabelled", "dtype"),
+    [(-1, int), (np.nan, float), (None, object), (pd.NA, object)],
+    ids=["minus one", "nan", "none", "NA"],
+)
+def test_every_mark_of_an_unlabelled_row_is_understood(heard_and_seen, unlabelled, dtype):
+    X, labels, _ = heard_and_seen
+    expected = agnostic().fit(X, labels).predict(X)
+    marked = np.array([unlabelled if label == -1 else int(label) for label in labels], dtype=dtype)
+    np.testing.assert_array_equal(agnostic().fit(X, marked).predict(X), expected)
+
+
+@pytest.mark.parametrize("unlabelled", [None, np.nan, -1])
+def test_string_labels_may_be_missing(heard_and_seen, unlabelled):
+    X, labels, _ = heard_and_seen
+    names = np.array(["flute", "organ", "voice"])
+    marked = [unlabelled if label == -1 else names[label] for label in labels]
+    predicted = agnostic().fit(X, np.array(marked, dtype=object)).predict(X)
+    assert set(predicted) == set(names)
+
+
+def test_a_frozen_joint_space_is_not_refitted(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    joint = CCAProjector(3).fit(X)
+    model = agnostic(FrozenEstimator(joint)).fit(X.iloc[200:], labels[200:])
+    np.testing.assert_array_equal(model.transform(X), joint.transform(X))
+
+
+def test_classifiers_without_probabilities_vote_by_their_decision_function(heard_and_seen):
+    X, labels, y = heard_and_seen
+    model = agnostic(classifier=LinearSVC(random_state=0)).fit(X, labels)
+    assert not hasattr(model, "predict_proba")
+    assert model.score(X, y) > 0.9
+
+
+def test_the_default_is_the_papers_forest(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    forest = agnostic().fit(X, labels).classifier_
+    assert isinstance(forest, RandomForestClassifier)
+    assert (forest.n_estimators, forest.max_depth) == (100, 32)
+
+
+@pytest.mark.parametrize("layout", ["pandas", "polars", "array"])
+def test_every_kind_of_table_gives_the_same_predictions(heard_and_seen, layout):
+    X, labels, _ = heard_and_seen
+    expected = agnostic().fit(X, labels).predict_proba(X)
+    if layout == "polars":
+        X = pytest.importorskip("polars").from_pandas(X)
+    model = agnostic()
+    if layout == "array":
+        X = X.to_numpy()
+        model.set_params(joint__modalities={"audio": 8, "image": 6})
+    np.testing.assert_allclose(model.fit(X, labels).predict_proba(X), expected)
+
+
+def test_a_pipeline_is_a_joint_space_too(heard_and_seen):
+    from sklearn.preprocessing import StandardScaler
+
+    X, labels, y = heard_and_seen
+    scaler = StandardScaler().set_output(transform="pandas")
+    model = agnostic(Pipeline([("scale", scaler), ("cca", CCAProjector(3))]))
+    assert model.fit(X, labels).score(X, y) > 0.9
+
+
+def test_grid_search_reaches_into_the_joint_space(heard_and_seen):
+    X, _, y = heard_and_seen
+    search = GridSearchCV(agnostic(), {"joint__n_components": [1, 3]}, cv=3).fit(X, y)
+    assert search.best_params_ == {"joint__n_components": 3}
+
+
+def test_cross_validate_runs(heard_and_seen):
+    X, _, y = heard_and_seen
+    scores = cross_validate(agnostic(), X, y, cv=3, scoring=["accuracy", "neg_log_loss"])
+    assert scores["test_accuracy"].min() > 0.8
+
+
+def test_pickle_keeps_the_predictions(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic(ContrastiveTranslator(3, max_epochs=3, random_state=0)).fit(X, labels)
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+
+
+def test_clone_has_the_parameters_and_nothing_learned(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    copy = clone(agnostic().fit(X, labels))
+    assert not hasattr(copy, "classifier_")
+    assert copy.get_params()["joint__n_components"] == 3
+
+
+def test_metadata_reaches_the_classifier_once_per_modality(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    seen = {}
+
+    class Weighted(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            seen["weights"] = sample_weight
+            return super().fit(X, y, sample_weight)
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = agnostic(classifier=Weighted().set_fit_request(sample_weight=True))
+        model.fit(X, np.abs(labels), sample_weight=np.arange(400.0))
+    expected = np.concatenate([np.arange(300.0), np.arange(200.0), np.arange(300.0, 400.0)])
+    np.testing.assert_array_equal(seen["weights"], expected)
+
+
+def test_set_output_applies_to_transform(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    table = agnostic().set_output(transform="pandas").fit(X, labels).transform(X)
+    assert list(table.columns) == [f"modalityagnosticclassifier{i}" for i in range(3)]
+
+
+def test_a_row_without_any_modality_is_named(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic().fit(X, labels)
+    X.iloc[7] = np.nan
+    with pytest.raises(ValueError, match="row 7 has no modality"):
+        model.predict(X)
+
+
+def test_no_labelled_row_is_an_error(heard_and_seen):
+    X, _, _ = heard_and_seen
+    with pytest.raises(ValueError, match="no labelled row has a modality"):
+        agnostic().fit(X, np.full(400, -1))

@@ -1,0 +1,51 @@
+"""Fixtures for all tests: no test reaches the internet or the user's own data."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+_REPOSITORY = Path(__file__).parents[1]
+_MIRROR = Path(os.environ.get("SKXMODAL_MIRROR") or _REPOSITORY.parent / "shared" / "mirror")
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(request, monkeypatch):
+    """Refuse every connection beyond this machine, unless the test is marked ``network``."""
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(
+            ("127.", "::1", "localhost")
+        ):
+            raise OSError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def shared_data_home(tmp_path_factory):
+    """A data home for the whole run, so that an archive is unpacked once."""
+    return tmp_path_factory.mktemp("data-home")
+
+
+@pytest.fixture(autouse=True)
+def _data_home(shared_data_home, monkeypatch):
+    """Keep downloads out of the user's cache, and ask no mirror unless a test wants one."""
+    monkeypatch.setenv("SKXMODAL_DATA", str(shared_data_home))
+    monkeypatch.delenv("SKXMODAL_MIRROR", raising=False)
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """The folder of real data, as ``SKXMODAL_MIRROR``."""
+    if not _MIRROR.is_dir():
+        pytest.skip("the real data need a mirror: set SKXMODAL_MIRROR to a folder that holds them")
+    monkeypatch.setenv("SKXMODAL_MIRROR", str(_MIRROR))
+    return _MIRROR

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from skxmodal.modalities import concat_modalities, select_modality
+from skxmodal.translation import CCAProjector
+
+
+def test_linear_cca_finds_the_cosines_of_the_principal_angles(pairs):
+    """Without a ridge, correlations are singular values of the product of orthonormal bases."""
+    centred = pairs.to_numpy(np.float64) - pairs.to_numpy(np.float64).mean(axis=0)
+    heard, seen = np.linalg.qr(centred[:, :8])[0], np.linalg.qr(centred[:, 8:])[0]
+    expected = np.linalg.svd(heard.T @ seen, compute_uv=False)[:3]
+    np.testing.assert_allclose(
+        CCAProjector(3, reg=1e-12).fit(pairs).correlations_, expected, atol=1e-6
+    )
+
+
+def test_correlations_fall_and_lie_between_zero_and_one(pairs):
+    correlations = CCAProjector(6).fit(pairs).correlations_
+    assert (np.diff(correlations) <= 1e-12).all()
+    assert correlations[-1] >= 0
+    assert correlations[0] <= 1
+
+
+def test_unrelated_modalities_have_small_regularised_correlations():
+    rng = np.random.default_rng(0)
+    X = concat_modalities(audio=rng.normal(size=(5000, 4)), image=rng.normal(size=(5000, 4)))
+    assert CCAProjector(2).fit(X).correlations_.max() < 0.1
+
+
+def test_the_general_form_agrees_with_the_one_for_two_modalities(pairs):
+    """A third modality that is pure noise leaves the other two where they were."""
+    rng = np.random.default_rng(0)
+    two = CCAProjector(3).fit(pairs)
+    three = pairs.copy()
+    three["noise__0"] = rng.normal(size=300).astype(np.float32) * 1e-3
+    general = CCAProjector(3, reg=0.01)
+    with pytest.raises(ValueError, match="n_components=3 is more than the 1"):
+        general.fit(three)
+    for column in range(1, 4):
+        three[f"noise__{column}"] = rng.normal(size=300).astype(np.float32)
+    general.fit(three)
+    assert _agreement(general, three, pairs.columns) > 0.8 * _agreement(two, pairs, pairs.columns)
+
+
+def _agreement(fitted, X, columns):
+    kept = X.copy()
+    kept.loc[:, [c for c in X.columns if c not in columns]] = np.nan
+    heard = fitted.transform(select_modality(kept, "audio"))
+    seen = fitted.transform(select_modality(kept, "image"))
+    return (heard * seen).sum(axis=1).mean()
+
+
+def test_rbf_sees_a_curved_relation_that_linear_cca_misses():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(-np.pi, np.pi, size=2000)
+    X = concat_modalities(
+        audio=np.stack([angle, 0.1 * rng.normal(size=2000)], axis=1),
+        image=np.stack([np.cos(2 * angle), 0.1 * rng.normal(size=2000)], axis=1),
+    )
+    linear = CCAProjector(1, reg=1e-3).fit(X).correlations_[0]
+    curved = CCAProjector(1, reg=1e-3, kernel="rbf", n_features=200, random_state=0).fit(X)
+    assert linear < 0.2
+    assert curved.correlations_[0] > 0.9
+
+
+def test_chunks_do_not_change_the_result(pairs, monkeypatch):
+    whole = CCAProjector(3).fit_transform(pairs)
+    monkeypatch.setattr("skxmodal.translation._cca._CHUNK_ROWS", 37)
+    np.testing.assert_allclose(CCAProjector(3).fit_transform(pairs), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("reg", 0, "reg must be a number > 0"),
+        ("kernel", "poly", "kernel must be one of 'linear', 'rbf', got 'poly'"),
+        ("gamma", -1.0, "gamma must be a number > 0"),
+        ("n_features", 0, "n_features must be an integer >= 1"),
+    ],
+)
+def test_bad_parameters_are_named(pairs, parameter, value, message):
+    with pytest.raises(ValueError, match=message):
+        CCAProjector(2, **{parameter: value}).fit(pairs)
+
+
+def test_constant_columns_do_no_harm(pairs):
+    pairs.iloc[:, 0] = 1.0
+    assert np.isfinite(CCAProjector(3).fit_transform(pairs)).all()
