@@ -2,13 +2,21 @@
 
 from ._audiovisual_digits import fetch_audiovisual_digits
 from ._data_home import clear_data_home, get_data_home
+from ._fetch_ontology import fetch_audioset_ontology
+from ._make_instruments import make_instruments
+from ._manifest import load_manifest
+from ._ontology import Ontology
 from ._remote import RemoteFileError
 from ._spoken_digits import fetch_spoken_digits
 
 __all__ = [
+    "Ontology",
     "RemoteFileError",
     "clear_data_home",
+    "fetch_audioset_ontology",
     "fetch_audiovisual_digits",
     "fetch_spoken_digits",
     "get_data_home",
+    "load_manifest",
+    "make_instruments",
 ]

@@ -1,0 +1,1 @@
+"""Eighteen synthesised instruments: their class table, their sounds and their pictures."""

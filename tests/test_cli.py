@@ -1,0 +1,53 @@
+"""The command line: what it prints and how it ends."""
+
+import json
+
+import pytest
+
+from skxmodal.__main__ import main
+
+
+def test_encoders_are_listed(capsys):
+    assert main(["encoders", "--modality", "audio"]) == 0
+    printed = capsys.readouterr().out
+    assert "logmel" in printed
+    assert "hog" not in printed
+
+
+def test_without_network_and_mirror_one_sentence_says_what_is_missing(
+    capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("SKXMODAL_DATA", str(tmp_path / "empty"))
+    assert main(["reproduce", "--dataset", "digits", "--quiet", "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert "free-spoken-digit-dataset" in error
+    assert "SKXMODAL_MIRROR" in error
+    assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["reproduce", "--dataset", "numbers"], ["reproduce", "--skew", "wide"], ["produce"], []],
+)
+def test_wrong_use_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+
+
+def test_a_value_out_of_range_exits_with_2(mirror, capsys, tmp_path):
+    arguments = ["reproduce", "--dataset", "digits", "--quiet", "--pair-noise", "2"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 2
+    assert "pair_noise must lie between 0 and 1, got 2.0" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_reproduce_prints_the_table_and_writes_every_number(mirror, capsys, tmp_path):
+    arguments = ["reproduce", "--dataset", "digits", "--pair-noise", "0.6", "--skew", "1.5"]
+    assert main([*arguments, "--out", str(tmp_path), "--quiet"]) == 0
+    captured = capsys.readouterr()
+    results = json.loads((tmp_path / "results.json").read_text())
+    for row in results["scores"]:
+        assert f"{row['macro_f1']:.3f}" in captured.out
+    assert captured.err == ""
