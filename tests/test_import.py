@@ -22,8 +22,18 @@ def test_importing_the_package_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     "stage",
-    ["datasets", "media", "encoders", "embedders", "modalities", "translation", "classification"]
-    + ["retrieval", "metrics", "experiments"],
+    [
+        "datasets",
+        "media",
+        "encoders",
+        "embedders",
+        "modalities",
+        "translation",
+        "classification",
+        "retrieval",
+        "metrics",
+        "experiments",
+    ],
 )
 def test_importing_a_stage_imports_no_torch_and_nothing_optional(stage):
     found = modules_after(f"import skxmodal\nskxmodal.{stage}")

@@ -228,9 +228,11 @@ def _plan(
     random_state: int | np.random.RandomState | None,
 ) -> list[_Row]:
     """Draw the classes and the causes of every row, and a seed for what is rendered of it."""
-    if not isinstance(random_state, (int, np.integer)):
-        random_state = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    stream = (int(random_state), _SUBSETS.index(subset))
+    if isinstance(random_state, (int, np.integer)):
+        seed = int(random_state)
+    else:
+        seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    stream = (seed, _SUBSETS.index(subset))
     rng = np.random.default_rng(stream)
     if subset == "translation":
         heard = rng.choice(len(names), size=n_samples, p=frequency)

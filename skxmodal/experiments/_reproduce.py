@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +23,7 @@ _PACKAGES = ("skxmodal", "scikit-learn", "torch", "skorch", "numpy")
 
 
 def reproduce(
-    dataset: str = "digits",
+    dataset: str = "instruments",
     *,
     pair_noise: float = 0.0,
     skew: float = 1.0,
@@ -39,17 +41,19 @@ def reproduce(
 
     Parameters
     ----------
-    dataset : {"digits"}, default="digits"
-        What to run on.
+    dataset : {"instruments", "digits"}, default="instruments"
+        What to run on: eighteen synthesised instruments, which need no download, or real spoken
+        and written digits.
     pair_noise, skew : float
         How noisy and how skewed the unlabelled pairs are
-        (:func:`~skxmodal.datasets.fetch_audiovisual_digits`).
+        (:func:`~skxmodal.datasets.make_instruments`,
+        :func:`~skxmodal.datasets.fetch_audiovisual_digits`).
     out : str, path-like or None, default=None
         Folder for ``results.json``; ``None`` writes nothing.
     random_state : int, default=0
         Seed of the pairs, the networks and the forests.
     n_jobs : int or None, default=None
-        Number of decoding threads.
+        Number of decoding threads, and of processes that make instruments.
     verbose : int, default=0
         Positive: progress on stderr.
 
@@ -77,14 +81,10 @@ def reproduce(
     say = _Narrator(verbose)
 
     say(f"loading {dataset}")
-    load = EXPERIMENT_DATASETS[dataset]
-    translation = load(
-        "translation",
-        pair_noise=pair_noise,
-        skew=skew,
-        random_state=random_state,
-        verbose=verbose,
+    load = partial(
+        EXPERIMENT_DATASETS[dataset], random_state=random_state, n_jobs=n_jobs, verbose=verbose
     )
+    translation = load("translation", pair_noise=pair_noise, skew=skew)
     train, test = load("train"), load("test")
 
     say("embedding sounds and pictures")
@@ -205,6 +205,4 @@ class _Narrator:
         if heading:
             message = f"[{time.perf_counter() - self.started:5.1f} s] {message}"
         # tqdm's own write keeps an open bar from being torn apart.
-        import sys
-
         tqdm.write(message, file=self.stream or sys.stderr)

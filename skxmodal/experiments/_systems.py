@@ -45,7 +45,11 @@ def fit_joint_spaces(unlabelled: Any, *, random_state: int, verbose: int) -> dic
 
 
 def score_systems(
-    spaces: dict[str, Any], train: tuple[Any, np.ndarray], test: tuple[Any, np.ndarray], *, seed: int
+    spaces: dict[str, Any],
+    train: tuple[Any, np.ndarray],
+    test: tuple[Any, np.ndarray],
+    *,
+    seed: int,
 ) -> Iterator[Score]:
     """Score every system on every target modality (paper, section 4.2, ends of Figure 3).
 

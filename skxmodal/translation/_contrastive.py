@@ -18,10 +18,10 @@ class ContrastiveTranslator(JointProjector):
     """A small network per modality, trained so that partners meet in one space.
 
     Each modality has a two-layer perceptron (Linear, BatchNorm, ELU, Linear) whose outputs have
-    unit length; its inputs are centred and scaled as a whole. It is trained on the rows that have two modalities or more, without labels: a
-    row's modalities are partners, the other rows of the batch are negatives. Training stops when
-    the loss of held-out pairs has not improved for ``patience`` epochs, and the weights of the
-    best epoch are kept.
+    unit length; its inputs are centred and scaled as a whole. It is trained on the rows that
+    have two modalities or more, without labels: a row's modalities are partners, the other rows
+    of the batch are negatives. Training stops when the loss of held-out pairs has not improved
+    for ``patience`` epochs, and the weights of the best epoch are kept.
 
     Parameters
     ----------
@@ -212,9 +212,7 @@ class ContrastiveTranslator(JointProjector):
             module__n_components=self.n_components,
             module__seed=int(init_seed),
             criterion=PairwiseLoss,
-            criterion__loss=make_loss(
-                self.loss, margin=self.margin, temperature=self.temperature
-            ),
+            criterion__loss=make_loss(self.loss, margin=self.margin, temperature=self.temperature),
             optimizer=torch.optim.Adam,
             lr=self.lr,
             max_epochs=self.max_epochs,
@@ -259,13 +257,14 @@ class ContrastiveTranslator(JointProjector):
 
 def _moments(block: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
     """Mean of each column and root mean variance of all, over rows that have the modality."""
-    n_rows, total, squares = 0, 0.0, 0.0
+    n_rows = 0
+    total, squares = np.zeros(block.shape[1]), np.zeros(block.shape[1])
     for start in range(0, len(rows), _CHUNK_ROWS):
         chunk = np.asarray(block[rows[start : start + _CHUNK_ROWS]], dtype=np.float64)
         chunk = chunk[~np.isnan(chunk[:, 0])]
         n_rows += len(chunk)
-        total = total + chunk.sum(axis=0)
-        squares = squares + np.square(chunk).sum(axis=0)
+        total += chunk.sum(axis=0)
+        squares += np.square(chunk).sum(axis=0)
     mean = total / n_rows
     variance = np.mean(squares / n_rows - mean**2)
     # Constant inputs have no scale; they stay where they are.

@@ -52,6 +52,7 @@ class JointNetwork(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
+        self.n_components = n_components
         generator = torch.Generator().manual_seed(seed)
         self.perceptrons = nn.ModuleList(
             nn.Sequential(
@@ -74,7 +75,7 @@ class JointNetwork(nn.Module):
         present = ~torch.isnan(block[:, 0])
         if bool(present.all()):
             return nn.functional.normalize(perceptron(block))
-        joint = block.new_full((len(block), perceptron[-1].out_features), torch.nan)
+        joint = block.new_full((len(block), self.n_components), torch.nan)
         if bool(present.any()):
             joint[present] = nn.functional.normalize(perceptron(block[present]))
         return joint

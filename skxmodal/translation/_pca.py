@@ -79,7 +79,7 @@ class PCAProjector(JointProjector):
             if not rows.any():
                 continue
             block = array[rows, columns[name]]
-            check_components(self.n_components, *block.shape, name)
+            check_components(self.n_components, block.shape[0], block.shape[1], name)
             self.pcas_[name] = PCA(
                 self.n_components, whiten=self.whiten, random_state=self.random_state
             ).fit(block)
