@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    MetaEstimatorMixin,
-    TransformerMixin,
-    clone,
-)
+from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils import (
     _safe_indexing,
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
-    get_tags,
 )
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..media import is_missing
-from ..modalities import present_rows, select_modality
+from ..translation._joint_host import JointSpaceHost
 
 
 def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
@@ -36,13 +28,7 @@ def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
     return classifier is None or hasattr(classifier, "predict_proba")
 
 
-class ModalityAgnosticClassifier(
-    ClassNamePrefixFeaturesOutMixin,
-    ClassifierMixin,
-    TransformerMixin,
-    MetaEstimatorMixin,
-    BaseEstimator,
-):
+class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
     """Fit a joint space and one classifier in it; predict from whatever a row has.
 
     The joint space is fitted on all rows: rows without a label still teach it (their pairs do).
@@ -159,8 +145,8 @@ class ModalityAgnosticClassifier(
         parts = list(self._each_modality(X, labelled))
         if not parts:
             raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
-        vectors = np.concatenate([joint for joint, _ in parts])
-        rows = np.concatenate([numbers for _, numbers in parts])
+        vectors = np.concatenate([joint for _, joint, _ in parts])
+        rows = np.concatenate([rows for _, _, rows in parts])
         labels = y[rows]
         if labels.dtype == object:
             # What is left without the None has a type of its own again.
@@ -220,21 +206,6 @@ class ModalityAgnosticClassifier(
         check_is_fitted(self)
         return self._mean_over_modalities(X, "predict_proba")
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Project every row to the joint space.
-
-        Parameters
-        ----------
-        X : DataFrame or array of shape (n_samples, n_features)
-            As in ``fit``.
-
-        Returns
-        -------
-        joint : float32 array of shape (n_samples, n_components)
-        """
-        check_is_fitted(self)
-        return np.asarray(self.joint_.transform(self._as_table(X, reset=False)))
-
     def get_metadata_routing(self) -> MetadataRouter:
         """Route ``fit``'s metadata to the joint space and to the classifier.
 
@@ -250,26 +221,12 @@ class ModalityAgnosticClassifier(
             .add(classifier=classifier, method_mapping=to_fit)
         )
 
-    def _each_modality(self, X: Any, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield joint vectors and row numbers of the wanted rows, one modality after the other."""
-        modalities = self.modalities
-        if modalities == "auto" and hasattr(self.joint_, "modalities_"):
-            modalities = {
-                name: columns.stop - columns.start
-                for name, columns in self.joint_.modalities_.items()
-            }
-        for name, present in present_rows(X, modalities=modalities).items():
-            rows = np.flatnonzero(present & wanted)
-            if len(rows):
-                alone = select_modality(_safe_indexing(X, rows), name, modalities=modalities)
-                yield np.asarray(self.joint_.transform(alone)), rows
-
     def _mean_over_modalities(self, X: Any, method: str) -> np.ndarray:
         X = self._as_table(X, reset=False)
         n_rows = X.shape[0]
         total: Any = None
         count = np.zeros(n_rows)
-        for joint, rows in self._each_modality(X, np.ones(n_rows, dtype=bool)):
+        for _, joint, rows in self._each_modality(X):
             scores = getattr(self.classifier_, method)(joint)
             if total is None:
                 total = np.zeros((n_rows, *scores.shape[1:]))
@@ -281,26 +238,11 @@ class ModalityAgnosticClassifier(
             )
         return total / count.reshape(-1, *[1] * (total.ndim - 1))
 
-    def _as_table(self, X: Any, *, reset: bool) -> Any:
-        """Check names and number of columns; keep tables as they are, make arrays of the rest."""
-        if hasattr(X, "columns"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
-        return validate_data(
-            self, X, reset=reset, dtype=[np.float32, np.float64], ensure_all_finite="allow-nan"
-        )
-
     def _default_classifier(self) -> RandomForestClassifier:
         """The paper's classifier (section 3.2)."""
         return RandomForestClassifier(
             n_estimators=100, max_depth=32, random_state=self.random_state
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.joint).input_tags
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
 
 def _split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
