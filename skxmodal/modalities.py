@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from .media import is_missing
 
@@ -47,7 +47,8 @@ def concat_modalities(**blocks: Any) -> Any:
     Raises
     ------
     ValueError
-        When a block is ``None``, not 2-D, or has another number of rows than the first.
+        When a block is ``None``, not numeric, not 2-D, or has no columns or another number of
+        rows than the first, or when a name contains ``"__"``, which ends a name.
 
     Examples
     --------
@@ -65,6 +66,10 @@ def concat_modalities(**blocks: Any) -> Any:
     arrays: dict[str, np.ndarray] = {}
     index = None
     for name, block in blocks.items():
+        if not name or _SEPARATOR in name:
+            raise ValueError(
+                f"a modality cannot be called {name!r}: {_SEPARATOR!r} ends its name in the columns"
+            )
         if block is None:
             raise ValueError(
                 f"the block of modality {name!r} is None: leave it out, or pass rows of NaN for "
@@ -76,6 +81,11 @@ def concat_modalities(**blocks: Any) -> Any:
         if array.ndim != 2:
             raise ValueError(
                 f"the block of modality {name!r} must be 2-D, got an array of shape {array.shape}"
+            )
+        if array.dtype.kind not in "biuf" or array.shape[1] == 0:
+            raise ValueError(
+                f"the block of modality {name!r} must have numeric columns, got an array of shape "
+                f"{array.shape} and dtype {array.dtype}"
             )
         arrays[name] = array
     lengths = {name: len(array) for name, array in arrays.items()}
@@ -101,7 +111,8 @@ def find_modalities(X: Any, modalities: str | Mapping[str, int] = "auto") -> dic
         Embedding table.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         ``"auto"`` reads the prefixes of the column names, ``"halves"`` splits the columns in
-        two (``"first"``, which has one more when they are odd, and ``"second"``), a dict gives the width of each modality in order.
+        two (``"first"``, which has one more when they are odd, and ``"second"``), a dict gives
+        the width of each modality in order.
 
     Returns
     -------
@@ -148,9 +159,7 @@ def find_modalities(X: Any, modalities: str | Mapping[str, int] = "auto") -> dic
     return columns
 
 
-def present_rows(
-    X: Any, *, modalities: str | Mapping[str, int] = "auto"
-) -> dict[str, np.ndarray]:
+def present_rows(X: Any, *, modalities: str | Mapping[str, int] = "auto") -> dict[str, np.ndarray]:
     """Tell which rows have which modality.
 
     Parameters
@@ -202,9 +211,7 @@ def present_rows(
     return present
 
 
-def select_modality(
-    X: Any, modality: str, *, modalities: str | Mapping[str, int] = "auto"
-) -> Any:
+def select_modality(X: Any, modality: str, *, modalities: str | Mapping[str, int] = "auto") -> Any:
     """Keep one modality; every other one becomes missing, the shape stays.
 
     Parameters
@@ -272,6 +279,11 @@ def melt_modalities(
     modality : str array
         The modality of each row.
 
+    Raises
+    ------
+    ValueError
+        When a block of a row is partly ``NaN``, or ``y`` has another number of rows.
+
     Examples
     --------
     >>> import numpy as np
@@ -285,6 +297,8 @@ def melt_modalities(
     >>> y_long.tolist(), modality.tolist()
     (['a', 'b', 'a'], ['first', 'first', 'second'])
     """
+    if y is not None:
+        check_consistent_length(X, y)
     parts, labels, names = [], [], []
     for name, present in present_rows(X, modalities=modalities).items():
         rows = np.flatnonzero(present)

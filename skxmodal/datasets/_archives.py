@@ -7,9 +7,11 @@ killed half-way: a folder it left incomplete is taken for whole the next time.
 from __future__ import annotations
 
 import fnmatch
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -61,19 +63,30 @@ def fetch_zip(
     )
     try:
         files = _read_members(archive, members)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        archive.unlink()
+    except RemoteFileError:
+        archive.unlink(missing_ok=True)
+        raise
+    # A RuntimeError is an encrypted or oddly compressed member; the others are damage.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        struct.error,
+        EOFError,
+        ValueError,
+        RuntimeError,
+    ) as error:
+        archive.unlink(missing_ok=True)
         raise RemoteFileError(f"{remote.url} is not a readable zip file: {error}") from error
     found = digest_of_contents(files.items())
     if found != contents:
-        archive.unlink()
+        archive.unlink(missing_ok=True)
         raise RemoteFileError(
             f"the files {members!r} of {remote.url} have the digest {found}, not {contents}: "
             "this is not the data set that was asked for"
         )
     _write_folder(folder, files)
     return folder
-
 
 
 def _read_members(archive: Path, pattern: str) -> dict[str, bytes]:

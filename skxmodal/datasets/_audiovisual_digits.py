@@ -7,7 +7,8 @@ import os
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from ._pairing import draw_pairs
+from ..utils import check_choice
+from ._pairing import check_pairing, draw_pairs
 from ._spoken_digits import _recordings
 
 # Sources of the subsets; no recording and no picture is in two of them.
@@ -86,7 +87,7 @@ def fetch_audiovisual_digits(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         When a parameter is out of its range.
     RemoteFileError
         When the recordings cannot be obtained.
@@ -99,8 +100,9 @@ def fetch_audiovisual_digits(
     import pandas as pd
     from sklearn.datasets import load_digits
 
-    if subset not in _TAKES:
-        raise ValueError(f"subset must be one of {sorted(_TAKES)}, got {subset!r}")
+    # Before anything is downloaded.
+    check_choice("subset", subset, _TAKES)
+    check_pairing(n_pairs=n_pairs, pair_noise=pair_noise, skew=skew)
     files, spoken, _, takes = _recordings(
         data_home=data_home, download_if_missing=download_if_missing, verbose=verbose
     )

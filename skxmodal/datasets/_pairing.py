@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
+
+from ..utils import check_number
+
+
+def check_pairing(*, n_pairs: int, pair_noise: float, skew: float) -> None:
+    """Raise unless the parameters of :func:`draw_pairs` are in their ranges."""
+    check_number("n_pairs", n_pairs, integer=True, low=1)
+    check_number("pair_noise", pair_noise, low=0, high=1)
+    check_number("skew", skew, low=1, below=float("inf"))
 
 
 def draw_pairs(
@@ -26,12 +33,6 @@ def draw_pairs(
     -------
     sound_rows, image_rows : int arrays of shape (n_pairs,)
     """
-    if not isinstance(n_pairs, Integral) or n_pairs < 1:
-        raise ValueError(f"n_pairs must be a positive integer, got {n_pairs!r}")
-    if not 0 <= pair_noise <= 1:
-        raise ValueError(f"pair_noise must lie between 0 and 1, got {pair_noise!r}")
-    if not skew >= 1:
-        raise ValueError(f"skew must be at least 1, got {skew!r}")
     classes = np.unique(y_sound)
     frequency = float(skew) ** -np.arange(len(classes))
     frequency /= frequency.sum()

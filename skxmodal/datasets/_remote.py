@@ -45,10 +45,11 @@ class RemoteFile:
     def place(self, root: Path) -> Path:
         """Where the file lies below a data home or a mirror folder."""
         parts = urlsplit(self.url)
-        place = root.joinpath(parts.netloc, *parts.path.lstrip("/").split("/"))
-        if not place.resolve().is_relative_to(root.resolve()):
+        names = [parts.netloc, *parts.path.lstrip("/").split("/")]
+        # By name, not by where links lead: a data home may hold links to another disk.
+        if any(name in ("", ".", "..") or "\\" in name for name in names):
             raise RemoteFileError(f"the URL {self.url!r} leads out of the folder {str(root)!r}")
-        return place
+        return root.joinpath(*names)
 
 
 SPOKEN_DIGITS = RemoteFile(
@@ -92,9 +93,11 @@ def fetch_file(
     path = remote.place(get_data_home(data_home))
     if path.is_file():
         if _is_genuine(path, remote):
+            if remote.digest is None and pin:
+                _pin(path, remote)
             return path
         # A damaged copy is worth nothing: it is fetched anew, or reported as missing.
-        path.unlink()
+        path.unlink(missing_ok=True)
     if not download_if_missing:
         raise RemoteFileError(
             f"{remote.name} is not in {str(path.parent)!r} and download_if_missing=False: "
@@ -194,7 +197,8 @@ class _MirrorFirstDownloader:
         try:
             download(url, output_file, pooch_)
         except requests.HTTPError as error:
-            return f"{url} answered {error.response.status_code}"
+            status = "an error" if error.response is None else error.response.status_code
+            return f"{url} answered {status}"
         except requests.RequestException as error:
             return f"{url} could not be reached ({type(error).__name__})"
         self._verify(Path(output_file), url)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from ..utils import check_choice
 from ._archives import fetch_zip
 from ._remote import SPOKEN_DIGITS
 
@@ -61,6 +62,8 @@ def fetch_spoken_digits(
 
     Raises
     ------
+    ValueError
+        When there is no such subset.
     RemoteFileError
         When the data cannot be obtained or are not what was expected.
 
@@ -71,8 +74,7 @@ def fetch_spoken_digits(
     """
     import pandas as pd
 
-    if subset not in _SUBSETS:
-        raise ValueError(f"subset must be one of {sorted(_SUBSETS)}, got {subset!r}")
+    check_choice("subset", subset, _SUBSETS)
     files, digits, speakers, takes = _recordings(
         data_home=data_home, download_if_missing=download_if_missing, verbose=verbose
     )

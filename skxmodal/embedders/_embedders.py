@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..encoders import Encoder, load_encoder
 from ..media import as_cells, read_audio, read_image
 from ..utils import check_choice, check_number
+from ._cache import EmbeddingCache, open_store
 from ._stream import POOLINGS, embed_cells
 
 _ON_ERROR = ("raise", "warn", "ignore")
@@ -28,8 +30,10 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
     pooling: str
     batch_size: int
     n_jobs: int | None
+    cache: bool | str | os.PathLike[str] | None
     on_error: str
     verbose: int
+    sample_rate: float | None = None  # of cells that are bare arrays, where they are sounds
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Load the encoder. Nothing is learned from ``X``, which is not even decoded.
@@ -48,11 +52,15 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         ------
         ValueError, TypeError
             When a parameter is out of its range or ``X`` is no column of cells.
+        OSError
+            When the folder of ``cache`` cannot be used.
         """
         check_choice("pooling", self.pooling, POOLINGS)
         check_choice("on_error", self.on_error, _ON_ERROR)
         check_number("batch_size", self.batch_size, integer=True, low=1)
-        self._check_parameters()
+        if self.sample_rate is not None:
+            check_number("sample_rate", self.sample_rate, above=0)
+        open_store(self.cache)
         as_cells(X)
         self.n_features_out_ = load_encoder(self.encoder, self._modality).n_features
         return self
@@ -78,6 +86,10 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         encoder = load_encoder(self.encoder, self._modality)
+        store = open_store(self.cache)
+        cache = None
+        if store is not None:
+            cache = EmbeddingCache(store, encoder, self.pooling, self.sample_rate)
         return embed_cells(
             as_cells(X),
             encoder,
@@ -87,6 +99,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             on_error=self.on_error,
             verbose=self.verbose,
+            cache=cache,
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -105,9 +118,6 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.array([str(column) for column in range(self.n_features_out_)], dtype=object)
-
-    def _check_parameters(self) -> None:
-        """Check the parameters of one modality alone."""
 
     @abstractmethod
     def _read(self, cell: Any, encoder: Encoder) -> np.ndarray:
@@ -140,6 +150,12 @@ class AudioEmbedder(_MediaEmbedder):
         Number of windows that are encoded at once. It does not change the result.
     n_jobs : int or None, default=None
         Number of decoding threads; ``None`` means 1, -1 all processors.
+    cache : None, True, str or path-like, default=None
+        Where embeddings are kept, so that a clip is embedded once, however often a grid search,
+        another process or the next session asks for it: in a folder, with ``True`` in
+        ``"embeddings"`` below :func:`~skxmodal.datasets.get_data_home`, with ``None`` nowhere.
+        They are found by the content of the media, not by its path, and by the encoder's
+        fingerprint, so that changed files and other encoders get their own.
     on_error : {"raise", "warn", "ignore"}, default="raise"
         What becomes of a cell that cannot be read: an error that names row and path, or a
         missing row (``NaN``), all of them reported in one warning or not at all.
@@ -181,6 +197,7 @@ class AudioEmbedder(_MediaEmbedder):
         pooling: str = "mean",
         batch_size: int = 32,
         n_jobs: int | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
         on_error: str = "raise",
         verbose: int = 0,
     ) -> None:
@@ -189,12 +206,9 @@ class AudioEmbedder(_MediaEmbedder):
         self.pooling = pooling
         self.batch_size = batch_size
         self.n_jobs = n_jobs
+        self.cache = cache
         self.on_error = on_error
         self.verbose = verbose
-
-    def _check_parameters(self) -> None:
-        if self.sample_rate is not None:
-            check_number("sample_rate", self.sample_rate, above=0)
 
     def _read(self, cell: Any, encoder: Any) -> np.ndarray:
         return read_audio(cell, encoder.sample_rate, array_sample_rate=self.sample_rate)
@@ -210,7 +224,7 @@ class ImageEmbedder(_MediaEmbedder):
         :class:`~skxmodal.encoders.Encoder` protocol.
     pooling : {"mean", "max", "first"}, default="mean"
         How the windows of an encoder that cuts pictures become one row.
-    batch_size, n_jobs, on_error, verbose
+    batch_size, n_jobs, cache, on_error, verbose
         As in :class:`AudioEmbedder`.
 
     Attributes
@@ -245,6 +259,7 @@ class ImageEmbedder(_MediaEmbedder):
         pooling: str = "mean",
         batch_size: int = 32,
         n_jobs: int | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
         on_error: str = "raise",
         verbose: int = 0,
     ) -> None:
@@ -252,6 +267,7 @@ class ImageEmbedder(_MediaEmbedder):
         self.pooling = pooling
         self.batch_size = batch_size
         self.n_jobs = n_jobs
+        self.cache = cache
         self.on_error = on_error
         self.verbose = verbose
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from joblib import effective_n_jobs
 from ..encoders import Encoder
 from ..media import MediaError, is_missing
 from ..utils import progress_bar
+from ._cache import EmbeddingCache
 
 _AHEAD_PER_WORKER = 8
 
@@ -45,94 +47,215 @@ def embed_cells(
     n_jobs: int | None,
     on_error: str,
     verbose: int,
+    cache: EmbeddingCache | None = None,
 ) -> np.ndarray:
     """Return one float32 row per cell; the row of a missing or bad cell is ``NaN``.
 
     Memory holds the windows of one batch and of the cells decoded ahead of it, however many
     cells there are.
     """
-    embeddings = np.full((len(cells), encoder.n_features), np.nan, dtype=np.float32)
-    pool = POOLINGS[pooling]
-    pending: list[tuple[int, np.ndarray]] = []
-    n_pending = 0
-    bad: list[MediaError] = []
-
-    def encode_pending() -> None:
-        windows = np.concatenate([windows for _, windows in pending])
-        vectors = np.concatenate(
-            [
-                _encode_batch(encoder, windows[start : start + batch_size])
-                for start in range(0, len(windows), batch_size)
-            ]
-        )
-        stops = np.cumsum([len(windows) for _, windows in pending])
-        for (row, _), of_cell in zip(pending, np.split(vectors, stops[:-1])):
-            embeddings[row] = pool(of_cell)
-            if not np.isfinite(embeddings[row]).all():
-                raise ValueError(f"encoder {encoder.name!r} returned NaN or infinity for row {row}")
-        pending.clear()
-
-    def prepare(cell: Any) -> np.ndarray | MediaError | None:
-        if is_missing(cell):
-            return None
-        try:
-            return encoder.windows(read(cell))
-        except MediaError as error:
-            return error
-
-    decoded = progress_bar(
-        _map_ahead(prepare, cells, n_jobs),
+    distinct, source = _distinct_cells(cells)
+    if cache is not None:
+        merged = cache.identify([cells[row] for row in distinct])
+        distinct = [distinct[position] for position in merged.first]
+        source[source >= 0] = merged.source[source[source >= 0]]
+    with progress_bar(
         verbose=verbose,
         description=f"embedding with {encoder.name}",
-        total=len(cells),
+        total=len(distinct),
         unit="cell",
-    )
-    for row, windows in enumerate(decoded):
-        if windows is None:
-            continue
-        if isinstance(windows, MediaError):
-            if on_error == "raise":
-                raise windows.at_row(row) from None
-            bad.append(windows.at_row(row))
-            continue
-        pending.append((row, windows))
-        n_pending += len(windows)
-        if n_pending >= batch_size:
-            encode_pending()
-            n_pending = 0
-    if pending:
-        encode_pending()
-    if bad and on_error == "warn":
+    ) as bar:
+        stream = CellStream(
+            cells,
+            distinct,
+            encoder,
+            read,
+            pool=POOLINGS[pooling],
+            batch_size=batch_size,
+            n_jobs=n_jobs,
+            strict=on_error == "raise",
+            tick=bar.update,
+        )
+        if cache is None:
+            embeddings = _gather(stream(range(len(distinct))), len(distinct), encoder.n_features)
+        else:
+            embeddings = cache.embed(merged.keys, stream)
+    if stream.bad and on_error == "warn":
+        n_bad = np.isin(source, list(stream.bad)).sum()
         warnings.warn(
-            f"{len(bad)} of {len(cells)} cells could not be read and are missing rows; "
-            f"the first: {bad[0]}",
+            f"{n_bad} of {len(cells)} cells could not be read and are missing rows; "
+            f"the first: {stream.bad[min(stream.bad)]}",
             MediaWarning,
             stacklevel=4,
         )
+    return _spread(embeddings, source)
+
+
+class CellStream:
+    """The embeddings of cells, batch by batch.
+
+    Parameters
+    ----------
+    cells : list
+        The whole column.
+    distinct : list of int
+        Rows of the cells to embed; a *position* is an index into this list.
+    encoder, read, pool, batch_size, n_jobs
+        How a cell becomes a vector.
+    strict : bool
+        Whether a bad cell is an error.
+    tick : callable
+        Called for every cell that is done, good or bad.
+
+    Attributes
+    ----------
+    bad : dict of int to MediaError
+        Positions that could not be embedded.
+    """
+
+    def __init__(
+        self,
+        cells: list,
+        distinct: Sequence[int],
+        encoder: Encoder,
+        read: Callable[[Any], np.ndarray],
+        *,
+        pool: Callable[[np.ndarray], np.ndarray],
+        batch_size: int,
+        n_jobs: int | None,
+        strict: bool,
+        tick: Callable[[], Any],
+    ) -> None:
+        self.cells = cells
+        self.distinct = distinct
+        self.encoder = encoder
+        self.read = read
+        self.pool = pool
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+        self.strict = strict
+        self.tick = tick
+        self.bad: dict[int, MediaError] = {}
+
+    def __call__(self, positions: Iterable[int]) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Yield positions with their embeddings; those of bad cells are left out."""
+        pending: list[tuple[int, np.ndarray]] = []
+        n_pending = 0
+        for position, windows in _map_ahead(self._prepare, positions, self.n_jobs):
+            self.tick()
+            if isinstance(windows, MediaError):
+                self.reject(position, windows)
+                continue
+            pending.append((position, windows))
+            n_pending += len(windows)
+            if n_pending >= self.batch_size:
+                yield self._encode(pending)
+                pending, n_pending = [], 0
+        if pending:
+            yield self._encode(pending)
+
+    def reject(self, position: int, error: MediaError) -> None:
+        """Note that a cell is bad, or raise."""
+        error = error.at_row(self.distinct[position])
+        if self.strict:
+            raise error from None
+        self.bad[position] = error
+
+    def cell(self, position: int) -> Any:
+        """Return the cell at a position."""
+        return self.cells[self.distinct[position]]
+
+    def _prepare(self, position: int) -> tuple[int, np.ndarray | MediaError]:
+        """Decode one cell, in a thread."""
+        try:
+            return position, self.encoder.windows(self.read(self.cell(position)))
+        except MediaError as error:
+            return position, error
+
+    def _encode(self, pending: list[tuple[int, np.ndarray]]) -> tuple[list[int], np.ndarray]:
+        """Encode the windows of some cells, and pool those of each."""
+        windows = np.concatenate([windows for _, windows in pending])
+        size = self.batch_size
+        vectors = np.concatenate(
+            [
+                self._encode_windows(windows[start : start + size])
+                for start in range(0, len(windows), size)
+            ]
+        )
+        stops = np.cumsum([len(windows) for _, windows in pending])
+        embeddings = np.stack([self.pool(part) for part in np.split(vectors, stops[:-1])])
+        positions = [position for position, _ in pending]
+        finite = np.isfinite(embeddings).all(axis=1)
+        if not finite.all():
+            row = self.distinct[positions[int(np.argmin(finite))]]
+            raise ValueError(
+                f"encoder {self.encoder.name!r} returned NaN or infinity for row {row}"
+            )
+        return positions, embeddings
+
+    def _encode_windows(self, windows: np.ndarray) -> np.ndarray:
+        """Encode at most one batch, and check what comes back."""
+        vectors = np.asarray(self.encoder.encode(windows), dtype=np.float32)
+        expected = (len(windows), self.encoder.n_features)
+        if vectors.shape != expected:
+            raise ValueError(
+                f"encoder {self.encoder.name!r} returned an array of shape {vectors.shape} for "
+                f"{len(windows)} windows, not {expected}"
+            )
+        return vectors
+
+
+def _distinct_cells(cells: list) -> tuple[list[int], np.ndarray]:
+    """Find what is to be embedded: the same path or the same object once, missing cells never.
+
+    Returns the first row of each distinct cell, and for every row the position of its cell
+    among them, -1 where it is missing.
+    """
+    position_of: dict[Any, int] = {}
+    distinct: list[int] = []
+    source = np.full(len(cells), -1)
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            continue
+        name = os.fspath(cell) if isinstance(cell, (str, os.PathLike)) else id(cell)
+        if name not in position_of:
+            position_of[name] = len(distinct)
+            distinct.append(row)
+        source[row] = position_of[name]
+    return distinct, source
+
+
+def _gather(batches: Iterable[tuple[list[int], np.ndarray]], n: int, n_features: int) -> np.ndarray:
+    """Put batches in their places; what none of them brings is ``NaN``."""
+    embeddings = np.full((n, n_features), np.nan, dtype=np.float32)
+    for positions, vectors in batches:
+        embeddings[positions] = vectors
     return embeddings
 
 
-def _encode_batch(encoder: Encoder, windows: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(encoder.encode(windows), dtype=np.float32)
-    if vectors.shape != (len(windows), encoder.n_features):
-        raise ValueError(
-            f"encoder {encoder.name!r} returned an array of shape {vectors.shape} for "
-            f"{len(windows)} windows, not ({len(windows)}, {encoder.n_features})"
-        )
-    return vectors
+def _spread(embeddings: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Give every row the embedding of its cell, missing ones ``NaN``."""
+    if np.array_equal(source, np.arange(len(embeddings))):
+        return embeddings
+    rows = np.full((len(source), embeddings.shape[1]), np.nan, dtype=np.float32)
+    present = source >= 0
+    rows[present] = embeddings[source[present]]
+    return rows
 
 
-def _map_ahead(function: Callable[[Any], Any], cells: list, n_jobs: int | None) -> Iterator[Any]:
+def _map_ahead(
+    function: Callable[[int], Any], items: Iterable[int], n_jobs: int | None
+) -> Iterator[Any]:
     """Map in order, with threads working a bounded number of cells ahead."""
     n_workers = effective_n_jobs(n_jobs)
     if n_workers == 1:
-        yield from map(function, cells)
+        yield from map(function, items)
         return
     with ThreadPoolExecutor(n_workers) as executor:
         ahead: deque = deque()
         try:
-            for cell in cells:
-                ahead.append(executor.submit(function, cell))
+            for item in items:
+                ahead.append(executor.submit(function, item))
                 if len(ahead) > n_workers * _AHEAD_PER_WORKER:
                     yield ahead.popleft().result()
             while ahead:

@@ -83,9 +83,7 @@ class HOGEncoder:
         return histograms
 
     def _normalised_blocks(self, histograms: np.ndarray) -> np.ndarray:
-        blocks = np.lib.stride_tricks.sliding_window_view(
-            histograms, (_BLOCK, _BLOCK), axis=(1, 2)
-        )
+        blocks = np.lib.stride_tricks.sliding_window_view(histograms, (_BLOCK, _BLOCK), axis=(1, 2))
         blocks = blocks.reshape(len(histograms), _N_BLOCKS, _N_BLOCKS, -1)
         blocks = np.minimum(_unit_length(blocks), np.float32(_CLIP))
         return _unit_length(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -55,17 +56,13 @@ class LogMelEncoder:
         """Cut samples ``(n,)`` into frames, float32 ``(n_windows, 100, 400)``."""
         n_windows = max(1, -(-len(media) // round(_WINDOW_S * self.sample_rate)))
         edges = np.linspace(0, len(media), n_windows + 1).round().astype(int)
-        frames = np.empty(
-            (n_windows, _N_SEGMENTS * _FRAMES_PER_SEGMENT, _FRAME), dtype=np.float32
-        )
-        for index, (start, stop) in enumerate(zip(edges[:-1], edges[1:])):
+        frames = np.empty((n_windows, _N_SEGMENTS * _FRAMES_PER_SEGMENT, _FRAME), dtype=np.float32)
+        for index, (start, stop) in enumerate(pairwise(edges)):
             window = media[start:stop]
             if len(window) < _FRAME:
                 window = np.pad(window, (0, _FRAME - len(window)))
             starts = np.linspace(0, len(window) - _FRAME, frames.shape[1]).round().astype(int)
-            np.lib.stride_tricks.sliding_window_view(window, _FRAME).take(
-                starts, axis=0, out=frames[index]
-            )
+            frames[index] = window[starts[:, np.newaxis] + np.arange(_FRAME)]
         return frames
 
     def encode(self, windows: np.ndarray) -> np.ndarray:

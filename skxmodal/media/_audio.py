@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from numbers import Real
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ._cells import MediaError, checked_path, describe
-from ._truncation import truncated_sound
+from ._truncation import LenientBytes, truncated_sound
 
 _READ_FRAMES = 1 << 20
 _FRAGMENT = re.compile(r"^(?P<path>.+)#t=(?:npt:)?(?P<start>\d*\.?\d*)(?:,(?P<end>\d*\.?\d*))?$")
@@ -62,7 +61,7 @@ def read_audio(
     elif isinstance(cell, (bytes, bytearray, memoryview)):
         if len(cell) == 0:
             raise MediaError("there are no bytes to decode", cell=describe(cell))
-        mono, rate = _decode(io.BytesIO(cell), describe(cell))
+        mono, rate = _decode(LenientBytes(cell), describe(cell))
     else:
         mono, rate = _from_array(cell, array_sample_rate)
     if mono.size == 0:
@@ -100,7 +99,10 @@ def _decode(
     """Read with libsndfile, block by block: a header that lies cannot exhaust the memory."""
     import soundfile
 
-    missing = truncated_sound(source)
+    try:
+        missing = truncated_sound(source)
+    except OSError as error:
+        raise MediaError(f"the file cannot be opened ({error})", cell=cell) from None
     if missing is not None:
         raise MediaError(f"the file is truncated ({missing})", cell=cell)
     try:
@@ -126,8 +128,9 @@ def _decode(
                         cell=cell,
                     )
                 wanted -= len(block)
-                blocks.append(block.mean(axis=1) if block.shape[1] > 1 else block[:, 0])
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+                blocks.append(_mean_of_channels(block, axis=1))
+    # A TypeError asks for the layout of a headerless ".raw" file, which no cell can tell.
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise MediaError(f"the file cannot be read as audio ({reason})", cell=cell) from None
     if not blocks:
@@ -139,7 +142,10 @@ def _from_array(cell: Any, array_sample_rate: float | None) -> tuple[np.ndarray,
     if isinstance(cell, tuple):
         if len(cell) != 2 or not isinstance(cell[0], (Real, np.number)):
             raise MediaError("a tuple must be (sample_rate, array)", cell=describe(cell))
-        rate, array = float(cell[0]), np.asarray(cell[1])
+        try:
+            rate, array = float(cell[0]), np.asarray(cell[1])
+        except ValueError:
+            raise MediaError("the samples are not an array", cell=describe(cell)) from None
     elif isinstance(cell, np.ndarray):
         if array_sample_rate is None:
             raise MediaError(
@@ -163,15 +169,25 @@ def _from_array(cell: Any, array_sample_rate: float | None) -> tuple[np.ndarray,
             cell=describe(cell),
         )
     mono = _full_scale(array, describe(cell))
-    if mono.ndim == 2:
-        mono = mono.mean(axis=0) if len(mono) else np.empty(0, np.float32)
-    return mono, rate
+    return (_mean_of_channels(mono, axis=0) if mono.ndim == 2 else mono), rate
+
+
+def _mean_of_channels(samples: np.ndarray, *, axis: int) -> np.ndarray:
+    if samples.size == 0:
+        return np.empty(0, np.float32)
+    if samples.shape[axis] == 1:
+        return samples.squeeze(axis)
+    # Infinite samples of opposite sign make NaN; the caller reports both.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return samples.mean(axis=axis)
 
 
 def _full_scale(array: np.ndarray, cell: str) -> np.ndarray:
     """Samples as float32 with full scale [-1, 1]."""
     if array.dtype.kind == "f":
-        return array.astype(np.float32)
+        # What is too large for float32 becomes infinite, which the caller reports.
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
     if array.dtype.kind == "i":
         return (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
     if array.dtype == np.uint8:

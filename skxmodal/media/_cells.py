@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping, Set
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +81,13 @@ def describe(cell: Any) -> str:
     """Name a cell in an error message: its path, or what kind of object it is."""
     if isinstance(cell, (str, os.PathLike)):
         return repr(os.fspath(cell))
-    if isinstance(cell, bytes):
+    if isinstance(cell, (bytes, bytearray, memoryview)):
         return f"{len(cell)} bytes"
     if isinstance(cell, np.ndarray):
         return f"array of shape {cell.shape} and dtype {cell.dtype}"
     if isinstance(cell, tuple):
-        return "(" + ", ".join(describe(part) for part in cell) + ")"
+        parts = (str(part) if isinstance(part, Real) else describe(part) for part in cell)
+        return "(" + ", ".join(parts) + ")"
     return f"object of type {type(cell).__name__}"
 
 
@@ -127,12 +130,13 @@ def as_cells(X: Any) -> list:
                 f"expected a column of cells, got one array of shape {X.shape}: "
                 "wrap a single sound or picture in a list"
             )
-        if X.dtype == object and X.ndim == 2:
+        if X.dtype.kind in "OUS" and X.ndim == 2:
             if X.shape[1] != 1:
                 raise ValueError(f"expected one column of media, got an array of shape {X.shape}")
             X = X[:, 0]
         return list(X)
-    if isinstance(X, (str, bytes, os.PathLike)) or not hasattr(X, "__len__"):
+    single = (str, bytes, bytearray, memoryview, os.PathLike, Mapping, Set)
+    if isinstance(X, single) or not hasattr(X, "__len__"):
         raise TypeError(
             f"expected a column of cells (table, Series, list or array), got {describe(X)}: "
             "wrap a single sound or picture in a list"

@@ -43,7 +43,7 @@ def read_image(cell: Any) -> np.ndarray:
     [[[0, 0, 0], [255, 255, 255]]]
     """
     if isinstance(cell, np.ndarray):
-        return _from_array(cell)
+        return _from_array(cell, describe(cell))
     from PIL import Image, ImageOps
 
     try:
@@ -61,8 +61,17 @@ def read_image(cell: Any) -> np.ndarray:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise MediaError(f"the picture is too large ({error})", cell=describe(cell)) from None
-    # Pillow's decoders raise what their format code happens to meet in a damaged file.
-    except (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+    # Pillow's decoders raise what their format code happens to meet in a damaged file; they also
+    # warn of damage, which is an exception where the user made warnings errors.
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        Warning,
+    ) as error:
         raise MediaError(
             f"the file cannot be read as a picture ({_reason(error)})", cell=describe(cell)
         ) from None
@@ -81,7 +90,9 @@ def _source(cell: Any) -> Any:
         if len(cell) == 0:
             raise MediaError("there are no bytes to decode", cell=describe(cell))
         return io.BytesIO(cell)
-    raise MediaError("a picture must be a path, bytes, an array or a PIL image", cell=describe(cell))
+    raise MediaError(
+        "a picture must be a path, bytes, an array or a PIL image", cell=describe(cell)
+    )
 
 
 def _to_rgb(image: Any, cell: Any) -> np.ndarray:
@@ -91,27 +102,26 @@ def _to_rgb(image: Any, cell: Any) -> np.ndarray:
     if image.width == 0 or image.height == 0:
         raise MediaError("the picture has no pixels", cell=describe(cell))
     if image.mode.startswith("I;16"):
-        return _from_array(np.asarray(image).astype(np.uint16))
+        return _from_array(np.asarray(image).astype(np.uint16), describe(cell))
     if image.mode in ("I", "F"):
         array = np.asarray(image)
         if image.mode == "I" and array.min() >= 0 and array.max() <= 65535:
             array = array.astype(np.uint16)
-        return _from_array(array)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return _from_array(array, describe(cell))
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.asarray(image.convert("RGB"))
 
 
-def _from_array(array: np.ndarray) -> np.ndarray:
-    cell = describe(array)
+def _from_array(array: np.ndarray, cell: str) -> np.ndarray:
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
-        hint = (
-            ": pass channels last" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else ""
-        )
+        hint = ": pass channels last" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else ""
         raise MediaError(
             f"a picture must have the shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4){hint}",
             cell=cell,

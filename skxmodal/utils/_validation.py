@@ -19,8 +19,7 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     ValueError: pooling must be one of 'mean', 'max', got 'median'
     """
     choices = list(choices)
-    if not any(value is choice or (type(value) is type(choice) and value == choice)
-               for choice in choices):
+    if not any(_is_choice(value, choice) for choice in choices):
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {listed}, got {value!r}")
 
@@ -62,3 +61,11 @@ def check_number(
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
     if not all(holds(limit) for limit, _, holds in limits if limit is not None):
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
+
+
+def _is_choice(value: Any, choice: Any) -> bool:
+    """Compare without taking 1 for True; a string of numpy is a string."""
+    if value is choice:
+        return True
+    same_kind = isinstance(value, type(choice)) and not isinstance(value, bool)
+    return same_kind and bool(value == choice)
