@@ -39,7 +39,7 @@ def test_wrong_use_exits_with_2(arguments, capsys):
 def test_a_value_out_of_range_exits_with_2(mirror, capsys, tmp_path):
     arguments = ["reproduce", "--dataset", "digits", "--quiet", "--pair-noise", "2"]
     assert main([*arguments, "--out", str(tmp_path)]) == 2
-    assert "pair_noise must lie between 0 and 1, got 2.0" in capsys.readouterr().err
+    assert "pair_noise must be a number >= 0 and <= 1, got 2.0" in capsys.readouterr().err
 
 
 @pytest.mark.slow

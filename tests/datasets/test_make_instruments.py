@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,3 +141,29 @@ def test_the_embedder_takes_the_frame_as_it_is():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_instruments(**{"n_samples": 2, "subset": "translation", **arguments})
+
+
+_MEMORY_SCRIPT = """
+import resource, sys
+from skxmodal.datasets import make_instruments
+make_instruments(int(sys.argv[1]), out=sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is reported in kilobytes on Linux")
+def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
+    few, many = (
+        float(
+            subprocess.run(
+                [sys.executable, "-c", _MEMORY_SCRIPT, str(n), str(tmp_path / str(n))],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for n in (64, 640)
+    )
+    # In memory, 576 rows more would take 124 MB.
+    assert many - few < 25

@@ -97,12 +97,12 @@ def test_pickles_carry_no_training_data(pairs):
 
 def test_global_random_state_is_left_alone(pairs):
     torch.manual_seed(3)
-    np.random.seed(3)
-    expected = torch.rand(1), np.random.rand()
+    np.random.seed(3)  # noqa: NPY002
+    expected = torch.rand(1), np.random.rand()  # noqa: NPY002
     torch.manual_seed(3)
-    np.random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
     small().fit(pairs)
-    assert (torch.rand(1), np.random.rand()) == expected
+    assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
 
 
 def test_far_from_zero_inputs_train_as_well_as_centred_ones(pairs):
