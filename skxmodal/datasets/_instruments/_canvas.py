@@ -18,7 +18,6 @@ __all__ = [
     "arc",
     "box",
     "circle",
-    "mirrored",
     "mix",
     "pose_matrix",
     "shade",
@@ -83,7 +82,11 @@ def _unit_circle(n: int) -> np.ndarray:
 
 
 def circle(
-    centre: tuple[float, float], radius: float | tuple[float, float], *, tilt: float = 0.0, n: int = 40
+    centre: tuple[float, float],
+    radius: float | tuple[float, float],
+    *,
+    tilt: float = 0.0,
+    n: int = 40,
 ) -> np.ndarray:
     """Return the outline of a circle, or of an ellipse tilted by so many degrees."""
     points = _unit_circle(n) * radius
@@ -112,19 +115,14 @@ def box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
-def mirrored(half: np.ndarray | list[tuple[float, float]]) -> np.ndarray:
-    """Return a closed outline from its right half, given from top to bottom."""
-    right = np.asarray(half, dtype=float)
-    left = right[::-1] * (-1.0, 1.0)
-    return np.concatenate([right, left])
-
-
 @lru_cache(maxsize=8)
 def _catmull_rom(samples: int) -> np.ndarray:
     """Return the (samples, 4) weights of the Catmull-Rom spline between its middle points."""
     t = np.linspace(0.0, 1.0, samples, endpoint=False)[:, None]
     powers = np.concatenate([np.ones_like(t), t, t**2, t**3], axis=1)
-    basis = 0.5 * np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]], dtype=float)
+    basis = 0.5 * np.array(
+        [[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]], dtype=float
+    )
     return powers @ basis
 
 
@@ -190,9 +188,9 @@ class Canvas:
         # A point behind the eye would turn a shape inside out.
         return pixels / np.maximum(depth, 0.2)[..., None]
 
-    def coverage(self) -> np.ndarray:
-        """Return the reduced image as a float array (size, size, 4), channels in 0..255."""
-        return np.asarray(self.image.reduce(OVERSAMPLING)).astype(np.float32)
+    def reduced(self) -> Image.Image:
+        """Return the image at the picture's size, its edges smooth."""
+        return self.image.reduce(OVERSAMPLING)
 
     def polygon(self, points: np.ndarray, colour: Colour) -> None:
         """Fill one outline."""
@@ -239,7 +237,9 @@ class Canvas:
         border = corners + corners[:4]
         self._draw.line(border, fill=(*shade(colour, rim), 255), width=self.pixels(edge))
 
-    def domed(self, points: np.ndarray, colour: Colour, *, layers: int = 4, depth: float = 0.3) -> None:
+    def domed(
+        self, points: np.ndarray, colour: Colour, *, layers: int = 6, depth: float = 0.3
+    ) -> None:
         """Fill an outline that grows lighter towards its middle, as a vaulted plate does."""
         flat = self.project(points)
         middle = flat.mean(axis=0)

@@ -14,7 +14,8 @@ __all__ = ["draw_accordion"]
 def draw_accordion(canvas: Canvas, rng: np.random.Generator) -> None:
     """Draw an accordion: pleated bellows that fan open, piano keys or buttons at the sides."""
     shell = pick(
-        rng, ((176, 26, 34), (30, 28, 32), (30, 60, 120), (236, 232, 222), (30, 100, 70), (130, 30, 90))
+        rng,
+        ((176, 26, 34), (30, 28, 32), (30, 60, 120), (236, 232, 222), (30, 100, 70), (130, 30, 90)),
     )
     cloth = pick(rng, ((190, 40, 44), (40, 38, 42), (90, 30, 40), (60, 70, 110)))
     height = rng.uniform(0.52, 0.66)
@@ -29,10 +30,20 @@ def draw_accordion(canvas: Canvas, rng: np.random.Generator) -> None:
     side.solid(box(-depth, -height, 0.0, height), shell, edge=0.02, rim=0.4)
     side.solid(box(-depth + 0.04, -height + 0.06, -0.05, height - 0.06), trim, edge=0.01)
     slots = np.linspace(-height + 0.14, height - 0.14, int(rng.integers(5, 10)))
-    grille = np.stack([np.full_like(slots, -depth + 0.07), slots - 0.022, np.full_like(slots, -0.08), slots + 0.022], axis=1)
+    grille = np.stack(
+        [
+            np.full_like(slots, -depth + 0.07),
+            slots - 0.022,
+            np.full_like(slots, -0.08),
+            slots + 0.022,
+        ],
+        axis=1,
+    )
     side.bars(grille, shade(shell, 0.5))
     if rng.random() < 0.75:
-        side.polygon(box(canvas_left - 0.02, -height * 0.97, -depth, height * 0.97), shade(shell, 0.6))
+        side.polygon(
+            box(canvas_left - 0.02, -height * 0.97, -depth, height * 0.97), shade(shell, 0.6)
+        )
         keys = side.within(np.diag([-1.0, 1.0, 1.0]))
         n_white = int(rng.integers(14, 22))
         draw_keyboard(
@@ -45,12 +56,23 @@ def draw_accordion(canvas: Canvas, rng: np.random.Generator) -> None:
     bass = canvas.within(pose_matrix(tilt=-fan / 2, offset=(spread, 0.0)))
     width = rng.uniform(0.22, 0.30)
     bass.solid(box(0.0, -height, width, height), shell, edge=0.02, rim=0.4)
-    _buttons(bass, 0.05, width - 0.04, height * 0.72, int(rng.integers(3, 6)), int(rng.integers(9, 14)))
-    bass.line([(width + 0.02, -height * 0.8), (width + 0.06, 0.0), (width + 0.02, height * 0.8)], (40, 28, 24), 0.05)
+    _buttons(
+        bass, 0.05, width - 0.04, height * 0.72, int(rng.integers(3, 6)), int(rng.integers(9, 14))
+    )
+    bass.line(
+        [(width + 0.02, -height * 0.8), (width + 0.06, 0.0), (width + 0.02, height * 0.8)],
+        (40, 28, 24),
+        0.05,
+    )
 
 
 def _bellows(
-    canvas: Canvas, rng: np.random.Generator, height: float, spread: float, fan: float, cloth: tuple[int, int, int]
+    canvas: Canvas,
+    rng: np.random.Generator,
+    height: float,
+    spread: float,
+    fan: float,
+    cloth: tuple[int, int, int],
 ) -> None:
     """Draw the folds between the two sides, each a strip of its own tilt."""
     n = int(rng.integers(8, 15))
@@ -69,10 +91,14 @@ def _bellows(
     canvas.segments(np.concatenate([tops, bottoms], axis=1), (20, 16, 18), 0.012)
     ends = np.concatenate([crest + rise, crest + rise * 0.93], axis=1)
     canvas.segments(ends, (210, 200, 170), 0.03)
-    canvas.segments(np.concatenate([crest - rise, crest - rise * 0.93], axis=1), (210, 200, 170), 0.03)
+    canvas.segments(
+        np.concatenate([crest - rise, crest - rise * 0.93], axis=1), (210, 200, 170), 0.03
+    )
 
 
-def _buttons(canvas: Canvas, left: float, right: float, reach: float, columns: int, rows: int) -> None:
+def _buttons(
+    canvas: Canvas, left: float, right: float, reach: float, columns: int, rows: int
+) -> None:
     """Draw rows of round buttons, every second column shifted by half a step."""
     xs = np.linspace(left, right, columns)
     ys = np.linspace(-reach, reach, rows)

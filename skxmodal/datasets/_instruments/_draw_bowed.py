@@ -70,16 +70,18 @@ def _bowed_body(
     outline = _waisted(rng, top, bottom, width, shoulder)
     length = bottom - top
     bridge = top + length * rng.uniform(0.57, 0.61)
-    canvas.polygon(outline + (0.02, 0.015), shade(varnish, 0.35))
+    canvas.polygon(outline + np.array([0.02, 0.015]), shade(varnish, 0.35))
     canvas.solid(outline, shade(varnish, 0.72), edge=0.016, rim=0.35)
     glow = mix(varnish, (232, 160, 76), rng.uniform(0.1, 0.6))
     middle = np.array([0.0, (top + bottom) / 2])
-    canvas.domed((outline - middle) * 0.93 + middle, glow, layers=5, depth=rng.uniform(0.2, 0.5))
+    canvas.domed((outline - middle) * 0.93 + middle, glow, depth=rng.uniform(0.2, 0.5))
     _f_holes(canvas, bridge - 0.02, width * 0.48, length * 0.30)
     rest = tailpiece(bridge + length * 0.10, bottom - 0.02, (width * 0.20, width * 0.09))
     canvas.polygon(rest, _EBONY)
     canvas.line([(0.0, bottom - 0.04), (0.0, bottom + 0.005)], _EBONY, 0.02)
-    draw_neck(canvas, nut, top + 0.03, (neck, neck * 1.2), mix(varnish, (200, 150, 90), 0.4), _EBONY)
+    draw_neck(
+        canvas, nut, top + 0.03, (neck, neck * 1.2), mix(varnish, (200, 150, 90), 0.4), _EBONY
+    )
     board = np.array([[-neck, nut], [neck, nut], [neck * 1.55, bridge - length * 0.17]])
     canvas.polygon(np.concatenate([board, board[2:] * (-1.0, 1.0)]), _EBONY)
     draw_scroll(canvas, head, nut, neck * 1.05, varnish)
@@ -125,7 +127,12 @@ def draw_violin(canvas: Canvas, rng: np.random.Generator) -> None:
         neck=0.040,
     )
     rest = spline(
-        [(-0.05, bottom - 0.03), (-0.06, bottom - 0.14), (-0.18, bottom - 0.20), (-0.25, bottom - 0.10)],
+        [
+            (-0.05, bottom - 0.03),
+            (-0.06, bottom - 0.14),
+            (-0.18, bottom - 0.20),
+            (-0.25, bottom - 0.10),
+        ],
         closed=True,
         samples=4,
     )
@@ -134,11 +141,13 @@ def draw_violin(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_cello(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Draw a cello: a broad waisted body, sloping shoulders, a narrow neck, an endpin to the floor."""
-    top, bottom = rng.uniform(-0.28, -0.20), rng.uniform(0.64, 0.72)
-    width = rng.uniform(0.36, 0.43)
+    """Draw a cello: a broad waisted body, sloping shoulders, an endpin to the floor."""
+    top, bottom = rng.uniform(-0.30, -0.22), rng.uniform(0.66, 0.74)
+    width = rng.uniform(0.33, 0.38)
     pin = rng.uniform(0.22, 0.34)
-    canvas.line([(0.0, bottom - 0.02), (rng.uniform(-0.05, 0.05), bottom + pin)], (70, 70, 74), 0.03)
+    canvas.line(
+        [(0.0, bottom - 0.02), (rng.uniform(-0.05, 0.05), bottom + pin)], (70, 70, 74), 0.03
+    )
     canvas.polygon(box(-0.035, bottom - 0.02, 0.035, bottom + 0.05), (40, 30, 28))
     _bowed_body(
         canvas,

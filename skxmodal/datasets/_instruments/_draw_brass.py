@@ -64,7 +64,11 @@ def draw_trumpet(canvas: Canvas, rng: np.random.Generator) -> None:
     valve = rng.uniform(0.052, 0.062)
     middle = rng.uniform(-0.08, 0.02)
     slides = middle + 3.0 * valve
-    canvas.tube(spline([(slides, 0.02), (slides + 0.17, 0.02), (slides + 0.17, 0.12), (slides, 0.12)]), bore * 0.8, colour)
+    canvas.tube(
+        spline([(slides, 0.02), (slides + 0.17, 0.02), (slides + 0.17, 0.12), (slides, 0.12)]),
+        bore * 0.8,
+        colour,
+    )
     canvas.tube(np.array([[-0.96, upper], [0.0, upper], [right, upper]]), bore * 0.85, colour)
     _mouthpiece(canvas, -0.99, upper, rng.uniform(0.06, 0.075), colour)
     places = middle + np.array([-2.3, 0.0, 2.3]) * valve
@@ -100,7 +104,7 @@ def draw_trombone(canvas: Canvas, rng: np.random.Generator) -> None:
     gap = rng.uniform(0.075, 0.105)
     slide = rng.uniform(0.80, 0.98)
     bell, opening = rng.uniform(0.26, 0.36), rng.uniform(0.15, 0.45)
-    upper, lower = rng.uniform(-0.14, -0.06), 0.0
+    upper = rng.uniform(-0.14, -0.06)
     lower = upper + gap * 3.6
     mouth_x = rng.uniform(-0.36, -0.24)
     steel = pick(rng, SILVER)

@@ -1,17 +1,25 @@
-"""Piano, synthesizer and organ: what is played from a keyboard."""
+"""Keyboards, and the piano and the synthesizer behind them."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
 from skxmodal.datasets._instruments._canvas import Canvas, Colour, box, shade, spline
 from skxmodal.datasets._instruments._draw_strings import WOODS, pick
 
-__all__ = ["draw_keyboard", "draw_organ", "draw_piano", "draw_synthesizer"]
+__all__ = ["draw_keyboard", "draw_piano", "draw_synthesizer"]
 
 # Between which white keys of an octave that starts on C a black one lies.
 _BLACK_AFTER = np.array([True, True, False, True, True, True, False])
-_LACQUER: tuple[Colour, ...] = ((26, 24, 28), (26, 24, 28), (62, 34, 24), (96, 50, 30), (232, 230, 224))
+_LACQUER: tuple[Colour, ...] = (
+    (26, 24, 28),
+    (26, 24, 28),
+    (62, 34, 24),
+    (96, 50, 30),
+    (232, 230, 224),
+)
 
 
 def draw_keyboard(
@@ -36,17 +44,31 @@ def draw_keyboard(
     degrees = (first + np.arange(n_white - 1)) % 7
     black = inner[_BLACK_AFTER[degrees]]
     if along_y:
-        lines = np.stack([np.full_like(inner, left), inner, np.full_like(inner, right), inner], axis=1)
+        lines = np.stack(
+            [np.full_like(inner, left), inner, np.full_like(inner, right), inner], axis=1
+        )
         deep = left + (right - left) * 0.60
         bars = np.stack(
-            [np.full_like(black, left), black - step * 0.3, np.full_like(black, deep), black + step * 0.3],
+            [
+                np.full_like(black, left),
+                black - step * 0.3,
+                np.full_like(black, deep),
+                black + step * 0.3,
+            ],
             axis=1,
         )
     else:
-        lines = np.stack([inner, np.full_like(inner, top), inner, np.full_like(inner, bottom)], axis=1)
+        lines = np.stack(
+            [inner, np.full_like(inner, top), inner, np.full_like(inner, bottom)], axis=1
+        )
         deep = top + (bottom - top) * 0.62
         bars = np.stack(
-            [black - step * 0.3, np.full_like(black, top), black + step * 0.3, np.full_like(black, deep)],
+            [
+                black - step * 0.3,
+                np.full_like(black, top),
+                black + step * 0.3,
+                np.full_like(black, deep),
+            ],
             axis=1,
         )
     canvas.segments(lines, (120, 118, 114), min(0.01, step * 0.12))
@@ -63,11 +85,20 @@ def _grand(canvas: Canvas, rng: np.random.Generator) -> None:
     leg = level + rim + rng.uniform(0.46, 0.54)
     for x in (-0.66, -0.30, tail - 0.14):
         canvas.polygon(
-            np.array([[x - 0.05, level + rim], [x + 0.05, level + rim], [x + 0.028, leg], [x - 0.028, leg]]),
+            np.array(
+                [
+                    [x - 0.05, level + rim],
+                    [x + 0.05, level + rim],
+                    [x + 0.028, leg],
+                    [x - 0.028, leg],
+                ]
+            ),
             shade(lacquer, 0.8),
         )
         canvas.dots([(x, leg + 0.015)], 0.032, (176, 142, 70))
-    lyre = np.array([[-0.50, level + rim], [-0.38, level + rim], [-0.40, leg - 0.06], [-0.48, leg - 0.06]])
+    lyre = np.array(
+        [[-0.50, level + rim], [-0.38, level + rim], [-0.40, leg - 0.06], [-0.48, leg - 0.06]]
+    )
     canvas.polygon(lyre, shade(lacquer, 0.7))
     canvas.line([(-0.52, leg - 0.05), (-0.36, leg - 0.05)], (190, 156, 80), 0.03)
     # The lid, its prop, and the golden inside below it.
@@ -86,7 +117,9 @@ def _grand(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.polygon(inside, shade(lacquer, 1.16))
     canvas.polygon(box(-0.60, level - 0.10, tail - 0.02, level + 0.02), (196, 148, 76))
     strings = np.linspace(-0.5, tail - 0.15, 14)
-    lean = np.stack([strings, np.full(14, level - 0.10), strings + 0.08, np.full(14, level)], axis=1)
+    lean = np.stack(
+        [strings, np.full(14, level - 0.10), strings + 0.08, np.full(14, level)], axis=1
+    )
     canvas.segments(lean, (120, 84, 40), 0.008)
     canvas.line([(tail * 0.42, level), (tail * 0.30, lift * 0.62)], shade(lacquer, 0.6), 0.022)
     # The curved rim, then the keyboard's end towards the player.
@@ -106,19 +139,34 @@ def _grand(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.polygon(side * (0.96, 0.3) + (0.0, (level + 0.03) * 0.7), shade(lacquer, 1.18))
     key_top = level + rim * 0.22
     cheek = np.array(
-        [[-0.92, key_top + 0.02], [-0.60, key_top - 0.08], [-0.60, level + rim], [-0.92, level + rim * 0.95]]
+        [
+            [-0.92, key_top + 0.02],
+            [-0.60, key_top - 0.08],
+            [-0.60, level + rim],
+            [-0.92, level + rim * 0.95],
+        ]
     )
     canvas.solid(cheek, lacquer, edge=0.012)
     sheared = np.array([[1.0, 0.0, 0.0], [-0.30, 1.0, 0.0], [0.0, 0.0, 1.0]])
     keys = canvas.within(sheared)
     draw_keyboard(
-        keys, -0.90, key_top - 0.24, -0.60, key_top - 0.14, n_white=int(rng.integers(10, 16)), first=2
+        keys,
+        -0.90,
+        key_top - 0.24,
+        -0.60,
+        key_top - 0.14,
+        n_white=int(rng.integers(10, 16)),
+        first=2,
     )
-    desk = np.array([[-0.56, level - 0.06], [-0.60, level - 0.36], [-0.42, level - 0.42], [-0.38, level - 0.08]])
+    desk = np.array(
+        [[-0.56, level - 0.06], [-0.60, level - 0.36], [-0.42, level - 0.42], [-0.38, level - 0.08]]
+    )
     canvas.solid(desk, shade(lacquer, 1.1), edge=0.01)
     if rng.random() < 0.5:
         seat = leg - rng.uniform(0.28, 0.34)
-        canvas.segments(np.array([[-0.98, seat, -0.98, leg], [-0.78, seat, -0.78, leg]]), (40, 32, 30), 0.03)
+        canvas.segments(
+            np.array([[-0.98, seat, -0.98, leg], [-0.78, seat, -0.78, leg]]), (40, 32, 30), 0.03
+        )
         canvas.solid(box(-1.02, seat - 0.05, -0.74, seat + 0.02), (50, 40, 38), edge=0.01)
 
 
@@ -129,12 +177,16 @@ def _upright(canvas: Canvas, rng: np.random.Generator) -> None:
     top, floor = rng.uniform(-0.72, -0.56), rng.uniform(0.66, 0.78)
     keys = rng.uniform(0.0, 0.08)
     canvas.solid(box(-half, top, half, floor), wood, edge=0.016)
-    canvas.solid(box(-half - 0.04, top - 0.05, half + 0.04, top + 0.01), shade(wood, 1.15), edge=0.01)
+    canvas.solid(
+        box(-half - 0.04, top - 0.05, half + 0.04, top + 0.01), shade(wood, 1.15), edge=0.01
+    )
     n_panels = int(rng.integers(1, 4))
     edges = np.linspace(-half + 0.04, half - 0.04, n_panels + 1)
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         for above, below in ((top + 0.07, keys - 0.14), (keys + 0.26, floor - 0.08)):
-            canvas.solid(box(left + 0.03, above, right - 0.03, below), shade(wood, 1.12), edge=0.012)
+            canvas.solid(
+                box(left + 0.03, above, right - 0.03, below), shade(wood, 1.12), edge=0.012
+            )
     canvas.solid(box(-0.30, keys - 0.38, 0.30, keys - 0.12), shade(wood, 0.8), edge=0.008)
     if rng.random() < 0.7:
         for left in (-0.26, 0.01):
@@ -145,16 +197,25 @@ def _upright(canvas: Canvas, rng: np.random.Generator) -> None:
             canvas.segments(ends, (120, 118, 116), 0.006)
     canvas.polygon(box(-half, keys - 0.11, half, keys - 0.03), shade(wood, 0.6))
     n_white = int(rng.integers(28, 50))
-    draw_keyboard(canvas, -half + 0.06, keys - 0.03, half - 0.06, keys + 0.11, n_white=n_white, first=5)
-    canvas.solid(box(-half - 0.02, keys + 0.11, half + 0.02, keys + 0.20), shade(wood, 0.9), edge=0.012)
+    draw_keyboard(
+        canvas, -half + 0.06, keys - 0.03, half - 0.06, keys + 0.11, n_white=n_white, first=5
+    )
+    canvas.solid(
+        box(-half - 0.02, keys + 0.11, half + 0.02, keys + 0.20), shade(wood, 0.9), edge=0.012
+    )
     for side in (1.0, -1.0):
         cheek = box(side * half - 0.05, keys - 0.06, side * half + 0.05, keys + 0.18)
         canvas.solid(cheek, wood, edge=0.01)
-        leg = box(side * (half - 0.05) - 0.035, keys + 0.20, side * (half - 0.05) + 0.035, floor + 0.03)
+        leg = box(
+            side * (half - 0.05) - 0.035, keys + 0.20, side * (half - 0.05) + 0.035, floor + 0.03
+        )
         canvas.solid(leg, shade(wood, 0.85), edge=0.01)
     pedals = np.array([-0.08, 0.0, 0.08])
     canvas.bars(
-        np.stack([pedals - 0.02, np.full(3, floor - 0.06), pedals + 0.02, np.full(3, floor + 0.02)], axis=1),
+        np.stack(
+            [pedals - 0.02, np.full(3, floor - 0.06), pedals + 0.02, np.full(3, floor + 0.02)],
+            axis=1,
+        ),
         (206, 168, 84),
     )
 
@@ -183,7 +244,9 @@ def draw_piano(canvas: Canvas, rng: np.random.Generator) -> None:
         _close_up(canvas, rng)
 
 
-def _panel(canvas: Canvas, rng: np.random.Generator, top: float, bottom: float, ink: Colour) -> None:
+def _panel(
+    canvas: Canvas, rng: np.random.Generator, top: float, bottom: float, ink: Colour
+) -> None:
     """Draw a synthesizer's controls: knobs in rows, sliders, a screen and lit buttons."""
     screen = rng.uniform(-0.35, 0.2)
     accent = pick(rng, ((240, 140, 40), (60, 200, 220), (230, 60, 60), (120, 220, 90)))
@@ -199,32 +262,45 @@ def _panel(canvas: Canvas, rng: np.random.Generator, top: float, bottom: float, 
     turns = rng.uniform(0.6, 2.5, len(knobs)) * np.pi
     marks = np.stack([np.cos(turns), np.sin(turns)], axis=1) * 0.026
     canvas.segments(np.concatenate([knobs, knobs + marks], axis=1), (250, 250, 250), 0.01)
-    canvas.solid(box(screen, top + 0.05, screen + 0.32, bottom - 0.09), (26, 40, 48), edge=0.012, rim=0.3)
+    canvas.solid(
+        box(screen, top + 0.05, screen + 0.32, bottom - 0.09), (26, 40, 48), edge=0.012, rim=0.3
+    )
     wave = np.linspace(0.0, 1.0, 16)
     trace = np.sin(wave * rng.uniform(6.0, 22.0)) * (bottom - top) * 0.16
     middle = (top + bottom - 0.04) / 2
     canvas.line(np.stack([screen + 0.03 + 0.26 * wave, middle + trace], axis=1), accent, 0.014)
+    half = np.array([0.015, 0.014])
     lamps = np.stack([np.linspace(screen, screen + 0.32, 6), np.full(6, bottom - 0.045)], axis=1)
-    canvas.bars(np.concatenate([lamps - (0.015, 0.014), lamps + (0.015, 0.014)], axis=1), accent)
+    canvas.bars(np.concatenate([lamps - half, lamps + half], axis=1), accent)
     tracks = np.arange(sliders, 0.90, 0.065)
     low, high = np.full_like(tracks, bottom - 0.05), np.full_like(tracks, top + 0.05)
     canvas.segments(np.stack([tracks, high, tracks, low], axis=1), shade(ink, 0.4), 0.012)
     caps = rng.uniform(top + 0.07, bottom - 0.07, len(tracks))
-    canvas.bars(np.stack([tracks - 0.024, caps - 0.016, tracks + 0.024, caps + 0.016], axis=1), accent)
+    canvas.bars(
+        np.stack([tracks - 0.024, caps - 0.016, tracks + 0.024, caps + 0.016], axis=1), accent
+    )
 
 
 def _slab(canvas: Canvas, rng: np.random.Generator, depth: float, n_white: int) -> None:
     """Draw one synthesizer seen from above its front edge."""
-    shell = pick(rng, ((34, 34, 40), (52, 54, 62), (200, 202, 206), (150, 34, 38), (36, 60, 96), (228, 222, 206)))
+    shell = pick(
+        rng,
+        ((34, 34, 40), (52, 54, 62), (200, 202, 206), (150, 34, 38), (36, 60, 96), (228, 222, 206)),
+    )
     ink = (226, 226, 226) if sum(shell) < 330 else (44, 44, 48)
     split = -depth + depth * rng.uniform(0.82, 1.05)
     canvas.solid(box(-0.97, -depth, 0.97, depth + 0.05), shell, edge=0.02, rim=0.4)
     canvas.polygon(box(-0.97, depth, 0.97, depth + 0.05), shade(shell, 0.5))
     if rng.random() < 0.5:
         cheek = pick(rng, WOODS["case"])
-        canvas.bars(np.array([[-1.0, -depth, -0.94, depth + 0.05], [0.94, -depth, 1.0, depth + 0.05]]), cheek)
+        canvas.bars(
+            np.array([[-1.0, -depth, -0.94, depth + 0.05], [0.94, -depth, 1.0, depth + 0.05]]),
+            cheek,
+        )
     _panel(canvas, rng, -depth, split, ink)
-    wheels = np.array([[-0.90, split + 0.08, -0.86, depth - 0.08], [-0.81, split + 0.08, -0.77, depth - 0.08]])
+    wheels = np.array(
+        [[-0.90, split + 0.08, -0.86, depth - 0.08], [-0.81, split + 0.08, -0.77, depth - 0.08]]
+    )
     canvas.bars(wheels, (18, 18, 20))
     canvas.bars(wheels * (1.0, 1.0, 1.0, 0.0) + (0.0, 0.06, 0.0, split + 0.18), shade(ink, 0.8))
     draw_keyboard(
@@ -252,89 +328,3 @@ def draw_synthesizer(canvas: Canvas, rng: np.random.Generator) -> None:
         above = np.diag([0.86, 0.62, 1.0])
         above[1, 2] = centre - depth - 0.24
         _slab(canvas.within(above), rng, depth * 0.9, n_white)
-
-
-def _pipes(
-    canvas: Canvas, rng: np.random.Generator, base: float, half: float, tallest: float, metal: Colour
-) -> None:
-    """Draw a rank of flue pipes: feet, mouths, and heights in a symmetric pattern."""
-    n = int(rng.integers(4, 11)) * 2 + 1
-    places = np.linspace(-half, half, n + 1)
-    middles, step = (places[:-1] + places[1:]) / 2, places[1] - places[0]
-    away = np.abs(middles) / half
-    towers = int(rng.integers(1, 4))
-    pattern = {
-        1: 1.0 - 0.62 * away,
-        2: 0.42 + 0.58 * away,
-        3: 0.55 + 0.45 * np.cos(away * np.pi * 2.0),
-    }[towers]
-    heights = tallest * (0.35 + 0.65 * pattern)
-    foot = rng.uniform(0.10, 0.16)
-    for x, height in zip(middles, heights, strict=True):
-        radius = step * 0.45
-        body = np.array([[x, base - foot - height], [x, base - foot]])
-        canvas.tube(body, radius, metal)
-        toe = np.array([[x, base - foot], [x, base]])
-        canvas.tube(toe, np.array([radius, radius * 0.25]), metal)
-    tops = base - foot - heights
-    canvas.bars(
-        np.stack([middles - step * 0.42, tops - 0.006, middles + step * 0.42, tops + 0.014], axis=1),
-        shade(metal, 0.3),
-    )
-    lips = base - foot - 0.03
-    canvas.bars(
-        np.stack([middles - step * 0.2, np.full(n, lips - 0.035), middles + step * 0.2, np.full(n, lips)], axis=1),
-        (30, 26, 24),
-    )
-
-
-def _console(
-    canvas: Canvas, rng: np.random.Generator, top: float, bottom: float, half: float, wood: Colour
-) -> None:
-    """Draw manuals one above another between panels of stop knobs, and the pedals below."""
-    n_manuals = int(rng.integers(2, 5))
-    pedals = bottom - (bottom - top) * 0.22
-    canvas.solid(box(-half, top, half, bottom), wood, edge=0.016)
-    keys = half * rng.uniform(0.58, 0.70)
-    edges = np.linspace(top + 0.05, pedals - 0.03, n_manuals + 1)
-    n_white = int(rng.integers(18, 29))
-    for above, below in zip(edges[:-1], edges[1:], strict=True):
-        canvas.polygon(box(-keys - 0.03, above, keys + 0.03, below), shade(wood, 0.5))
-        draw_keyboard(
-            canvas, -keys, above + (below - above) * 0.30, keys, below - (below - above) * 0.08, n_white=n_white
-        )
-    columns = np.linspace(keys + 0.08, half - 0.05, 2)
-    rows = np.linspace(top + 0.08, pedals - 0.06, int(rng.integers(4, 7)))
-    stops = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    for side in (1.0, -1.0):
-        canvas.dots(stops * (side, 1.0), 0.03, shade(wood, 0.4))
-        canvas.dots(stops * (side, 1.0), 0.022, (238, 230, 208))
-    boards = np.linspace(-keys, keys, 14)
-    canvas.bars(
-        np.stack([boards - 0.016, np.full(14, pedals + 0.03), boards + 0.016, np.full(14, bottom)], axis=1),
-        (196, 156, 104),
-    )
-
-
-def draw_organ(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Draw a pipe organ: ranks of pipes in a case, manuals with stop knobs, pedals."""
-    wood = pick(rng, WOODS["case"])
-    metal = pick(rng, ((190, 190, 184), (206, 178, 110), (170, 172, 178), (220, 206, 166)))
-    view = rng.random()
-    half = rng.uniform(0.66, 0.86)
-    if view < 0.16:
-        _console(canvas, rng, rng.uniform(-0.55, -0.40), 0.72, 0.95, wood)
-        return
-    split = rng.uniform(0.10, 0.28) if view < 0.78 else rng.uniform(0.62, 0.74)
-    crown = rng.uniform(-0.80, -0.70)
-    canvas.solid(box(-half - 0.05, crown, half + 0.05, split + 0.06), shade(wood, 0.45), edge=0.02)
-    gable = np.array([[-half - 0.10, crown + 0.02], [0.0, crown - rng.uniform(0.02, 0.22)], [half + 0.10, crown + 0.02]])
-    canvas.solid(gable, wood, edge=0.016)
-    _pipes(canvas, rng, split, half - 0.04, split - crown - 0.22, metal)
-    for x in (-half - 0.03, half + 0.03):
-        canvas.solid(box(x - 0.045, crown, x + 0.045, split + 0.08), shade(wood, 1.1), edge=0.01)
-    canvas.solid(box(-half - 0.10, split, half + 0.10, split + 0.09), shade(wood, 1.2), edge=0.012)
-    if view < 0.78:
-        _console(canvas, rng, split + 0.09, 0.92, half * rng.uniform(0.62, 0.85), wood)
-    else:
-        canvas.solid(box(-half, split + 0.09, half, 0.94), wood, edge=0.012)

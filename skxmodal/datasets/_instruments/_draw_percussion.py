@@ -44,14 +44,22 @@ def _disc(
         ring = circle((0.0, 0.0), (share, share * open_by), n=32)
         placed.line(np.concatenate([ring, ring[:1]]), shade(metal, 0.72), 0.008)
     rise = 0.07 * (1.0 - open_by)
-    placed.solid(circle((0.0, -rise), (0.22, 0.22 * open_by + rise), n=20), shade(metal, 1.12), edge=0.02)
+    placed.solid(
+        circle((0.0, -rise), (0.22, 0.22 * open_by + rise), n=20), shade(metal, 1.12), edge=0.02
+    )
     placed.dots([(0.0, -2.0 * rise)], 0.045, (40, 36, 34))
 
 
 def _stand(canvas: Canvas, x: float, top: float, floor: float, spread: float) -> None:
     """Draw a pole on three legs."""
     knee = floor - spread * 0.9
-    feet = np.array([[x, knee, x - spread, floor], [x, knee, x + spread, floor], [x, knee, x + 0.02, floor + 0.02]])
+    feet = np.array(
+        [
+            [x, knee, x - spread, floor],
+            [x, knee, x + spread, floor],
+            [x, knee, x + 0.02, floor + 0.02],
+        ]
+    )
     canvas.segments(feet, shade(_CHROME, 0.6), 0.022)
     canvas.line([(x, top), (x, floor - 0.04)], shade(_CHROME, 0.55), 0.034)
     canvas.line([(x, top), (x, floor - 0.04)], _CHROME, 0.014)
@@ -73,17 +81,23 @@ def draw_cymbals(canvas: Canvas, rng: np.random.Generator) -> None:
         gap, radius = rng.uniform(0.10, 0.20), rng.uniform(0.50, 0.66)
         open_by = rng.uniform(0.14, 0.30)
         _stand(canvas, x, top - 0.30, floor, rng.uniform(0.26, 0.38))
-        _disc(canvas, (x, top + gap), radius, open_by, rng.uniform(-4, 4), shade(metal, 0.85), grooves)
+        _disc(
+            canvas, (x, top + gap), radius, open_by, rng.uniform(-4, 4), shade(metal, 0.85), grooves
+        )
         canvas.line([(x, top - 0.34), (x, top + gap * 0.4)], _CHROME, 0.026)
         _disc(canvas, (x, top), radius, open_by, rng.uniform(-6, 6), metal, grooves)
         canvas.polygon(box(x - 0.035, top - 0.16, x + 0.035, top - 0.05), (50, 48, 50))
         canvas.line([(x, floor), (x - 0.2, floor + 0.04)], (60, 60, 64), 0.07)
     elif view < 0.72:
         n = int(rng.integers(2, 4))
-        for x, y in zip(np.linspace(-0.48, 0.48, n), rng.permutation(np.linspace(-0.55, 0.0, n)), strict=True):
+        for x, y in zip(
+            np.linspace(-0.48, 0.48, n), rng.permutation(np.linspace(-0.55, 0.0, n)), strict=True
+        ):
             _stand(canvas, x, y - 0.05, floor, 0.22)
             radius, open_by = rng.uniform(0.34, 0.50), rng.uniform(0.16, 0.5)
-            _disc(canvas, (x, y), radius, open_by, rng.uniform(-25, 25), pick(rng, _BRONZE), grooves)
+            _disc(
+                canvas, (x, y), radius, open_by, rng.uniform(-25, 25), pick(rng, _BRONZE), grooves
+            )
     else:
         # A clash pair: one seen nearly face-on, its partner turned towards it.
         radius, gap = rng.uniform(0.50, 0.64), rng.uniform(0.20, 0.40)
@@ -92,7 +106,7 @@ def draw_cymbals(canvas: Canvas, rng: np.random.Generator) -> None:
             tilt = 90.0 + side * rng.uniform(-8.0, 25.0)
             centre = (side * gap, rng.uniform(-0.12, 0.12))
             _disc(canvas, centre, radius, turn, tilt, metal, grooves)
-            strap = np.array(centre) + [[0.0, 0.0], [0.05 * side, 0.05], [0.10 * side, 0.16]]
+            strap = np.array([[0.0, 0.0], [0.05 * side, 0.05], [0.10 * side, 0.16]]) + centre
             canvas.line(strap, (80, 40, 26), 0.05)
 
 
@@ -119,7 +133,8 @@ def _drum(
     placed.polygon(shine, shade(shell, 1.25))
     angles = np.deg2rad(np.linspace(15.0, 165.0, 5))
     lugs = np.stack([np.cos(angles), np.sin(angles) * open_by], axis=1)
-    tops, ends = lugs + (0.0, deep * 0.12), lugs + (0.0, deep * 0.88)
+    down = np.array([0.0, deep])
+    tops, ends = lugs + down * 0.12, lugs + down * 0.88
     placed.segments(np.concatenate([tops, ends], axis=1), shade(_CHROME, 0.85), 0.05)
     hoop = circle((0.0, deep), (1.02, open_by * 1.02), n=40)[:21]
     placed.line(hoop, _CHROME, 0.06)
@@ -131,7 +146,11 @@ def _drum(
 
 
 def _bass_drum(
-    canvas: Canvas, rng: np.random.Generator, centre: tuple[float, float], radius: float, shell: Colour
+    canvas: Canvas,
+    rng: np.random.Generator,
+    centre: tuple[float, float],
+    radius: float,
+    shell: Colour,
 ) -> None:
     """Draw a bass drum from the front: a hoop with claws round a printed head."""
     canvas.solid(circle(centre, radius * 1.06, n=48), shell, edge=0.02, rim=0.45)
@@ -144,7 +163,10 @@ def _bass_drum(
     canvas.segments(claws, _CHROME, 0.035)
     mark = shell if sum(skin) > 300 else (226, 222, 214)
     canvas.line(circle(centre, radius * 0.62, n=40), mark, 0.03)
-    canvas.polygon(box(centre[0] - radius * 0.4, centre[1] - 0.05, centre[0] + radius * 0.4, centre[1] + 0.05), mark)
+    canvas.polygon(
+        box(centre[0] - radius * 0.4, centre[1] - 0.05, centre[0] + radius * 0.4, centre[1] + 0.05),
+        mark,
+    )
 
 
 def _sticks(canvas: Canvas, rng: np.random.Generator, y: float) -> None:
@@ -166,7 +188,15 @@ def _kit(canvas: Canvas, rng: np.random.Generator) -> None:
     for side in (-1.0, 1.0)[:n_cymbals]:
         x, y = side * rng.uniform(0.62, 0.76), rng.uniform(-0.72, -0.52)
         _stand(canvas, x, y, 0.86, 0.18)
-        _disc(canvas, (x, y), rng.uniform(0.24, 0.32), rng.uniform(0.18, 0.36), side * 12.0, pick(rng, _BRONZE), 3)
+        _disc(
+            canvas,
+            (x, y),
+            rng.uniform(0.24, 0.32),
+            rng.uniform(0.18, 0.36),
+            side * 12.0,
+            pick(rng, _BRONZE),
+            3,
+        )
     floor_side = 1.0 if rng.random() < 0.5 else -1.0
     x = floor_side * rng.uniform(0.60, 0.68)
     for leg in (-0.22, 0.22):
@@ -176,12 +206,25 @@ def _kit(canvas: Canvas, rng: np.random.Generator) -> None:
     _stand(canvas, snare, 0.3, 0.88, 0.2)
     _drum(canvas, rng, (snare, 0.16), rng.uniform(0.23, 0.28), 0.15, open_by, pick(rng, _SHELLS))
     centre = (rng.uniform(-0.05, 0.05), 0.88 - radius)
-    canvas.segments(np.array([[centre[0], centre[1] - radius, s * 0.2, -0.2] for s in (1.0, -1.0)]), _CHROME, 0.03)
+    canvas.segments(
+        np.array([[centre[0], centre[1] - radius, s * 0.2, -0.2] for s in (1.0, -1.0)]),
+        _CHROME,
+        0.03,
+    )
     _bass_drum(canvas, rng, centre, radius, shell)
     toms = np.array([-0.25, 0.25]) if rng.random() < 0.75 else np.array([0.0])
     for tom in toms:
         size = rng.uniform(0.20, 0.25)
-        _drum(canvas, rng, (tom, -0.30), size, size * rng.uniform(0.9, 1.2), open_by, shell, tilt=-tom * 30.0)
+        _drum(
+            canvas,
+            rng,
+            (tom, -0.30),
+            size,
+            size * rng.uniform(0.9, 1.2),
+            open_by,
+            shell,
+            tilt=-tom * 30.0,
+        )
 
 
 def draw_drums(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -192,10 +235,21 @@ def draw_drums(canvas: Canvas, rng: np.random.Generator) -> None:
     elif view < 0.82:
         open_by, depth = rng.uniform(0.30, 0.55), rng.uniform(0.28, 0.60)
         _stand(canvas, 0.0, depth, 0.95, 0.40)
-        _drum(canvas, rng, (0.0, -0.14), rng.uniform(0.58, 0.70), depth, open_by, pick(rng, _SHELLS))
+        _drum(
+            canvas, rng, (0.0, -0.14), rng.uniform(0.58, 0.70), depth, open_by, pick(rng, _SHELLS)
+        )
         _sticks(canvas, rng, -0.16)
     else:
         shell, open_by = pick(rng, _SHELLS), rng.uniform(0.22, 0.36)
         for side in (-1.0, 1.0):
             centre = (side * rng.uniform(0.34, 0.40), rng.uniform(-0.55, -0.35))
-            _drum(canvas, rng, centre, rng.uniform(0.30, 0.36), rng.uniform(0.95, 1.2), open_by, shell, tilt=side * 4)
+            _drum(
+                canvas,
+                rng,
+                centre,
+                rng.uniform(0.30, 0.36),
+                rng.uniform(0.95, 1.2),
+                open_by,
+                shell,
+                tilt=side * 4,
+            )

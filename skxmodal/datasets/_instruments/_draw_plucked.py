@@ -89,7 +89,7 @@ def _acoustic(canvas: Canvas, rng: np.random.Generator) -> None:
     length = 0.98 - body_top
     hole, bridge = body_top + length * 0.34, body_top + length * 0.70
     nut = -0.72 + rng.uniform(-0.02, 0.02)
-    canvas.polygon(outline * 1.0 + (0.018, 0.018), shade(top, 0.35))
+    canvas.polygon(outline + np.array([0.018, 0.018]), shade(top, 0.35))
     canvas.solid(outline, mix(top, (246, 226, 180), 0.3), edge=0.02, rim=0.35)
     canvas.domed(outline * (0.96, 1.0), top, depth=rng.uniform(0.05, 0.45))
     _rosette(canvas, hole, rng.uniform(0.095, 0.115), top)
@@ -108,7 +108,14 @@ def _electric(canvas: Canvas, rng: np.random.Generator) -> None:
     """Draw a solid-body guitar with two horns, pickups and knobs."""
     paint = pick(
         rng,
-        ((180, 30, 34), (30, 60, 130), (232, 222, 196), (24, 24, 28), (206, 120, 36), (60, 130, 110)),
+        (
+            (180, 30, 34),
+            (30, 60, 130),
+            (232, 222, 196),
+            (24, 24, 28),
+            (206, 120, 36),
+            (60, 130, 110),
+        ),
     )
     width = rng.uniform(0.32, 0.37)
     horn = rng.uniform(0.06, 0.16)
@@ -119,7 +126,8 @@ def _electric(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.solid(outline, paint, edge=0.02, rim=0.4)
     canvas.domed(outline, paint, depth=0.2)
     guard = spline(
-        [(-0.2, 0.28), (0.12, 0.3), (0.22, 0.5), (0.24, 0.82), (0.08, 0.6), (-0.14, 0.6)], closed=True
+        [(-0.2, 0.28), (0.12, 0.3), (0.22, 0.5), (0.24, 0.82), (0.08, 0.6), (-0.14, 0.6)],
+        closed=True,
     )
     canvas.polygon(guard, pick(rng, ((240, 240, 234), (30, 30, 30), (90, 50, 36))))
     for y in rng.uniform(-0.01, 0.01) + np.array([0.36, 0.48, 0.60])[: int(rng.integers(2, 4))]:
@@ -171,13 +179,15 @@ def draw_ukulele(canvas: Canvas, rng: np.random.Generator) -> None:
     if rng.random() < 0.6:
         top = pick(rng, ((196, 128, 66), (216, 160, 92), (166, 94, 48), (226, 184, 120)))
     else:
-        top = pick(rng, ((60, 170, 170), (226, 110, 130), (244, 196, 60), (90, 140, 210), (120, 180, 80)))
+        top = pick(
+            rng, ((60, 170, 170), (226, 110, 130), (244, 196, 60), (90, 140, 210), (120, 180, 80))
+        )
     body_top, width = rng.uniform(0.06, 0.13), rng.uniform(0.31, 0.37)
     outline, _ = _figure_eight(rng, body_top, 0.90, width)
     length = 0.90 - body_top
     hole, bridge = body_top + length * 0.38, body_top + length * 0.73
     nut = -0.54 + rng.uniform(-0.03, 0.03)
-    canvas.polygon(outline + (0.015, 0.018), shade(top, 0.4))
+    canvas.polygon(outline + np.array([0.015, 0.018]), shade(top, 0.4))
     canvas.solid(outline, top, edge=0.022, rim=0.45)
     canvas.domed(outline * (0.95, 1.0), top, depth=rng.uniform(0.05, 0.25))
     radius = rng.uniform(0.085, 0.10)
@@ -195,7 +205,7 @@ def draw_ukulele(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_mandolin(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Draw a mandolin: a teardrop or scrolled body, an oval or two f-holes, four pairs of strings."""
+    """Draw a mandolin: a teardrop or scrolled body, oval hole or f-holes, paired strings."""
     top = pick(rng, ((150, 62, 26), (196, 110, 44), (120, 44, 24), (214, 150, 80), (90, 40, 28)))
     body_top, width = rng.uniform(-0.06, 0.04), rng.uniform(0.37, 0.43)
     shoulder = rng.uniform(0.60, 0.74)
@@ -218,10 +228,10 @@ def draw_mandolin(canvas: Canvas, rng: np.random.Generator) -> None:
             canvas.polygon(circle(centre, radius), shade(top, 0.4))
             canvas.polygon(circle(centre, radius * 0.86), shade(top, 0.8))
         canvas.dots([(-0.25, body_top + 0.15)], 0.035, (30, 20, 18))
-    canvas.polygon(outline + (0.02, 0.015), shade(top, 0.35))
+    canvas.polygon(outline + np.array([0.02, 0.015]), shade(top, 0.35))
     canvas.solid(outline, shade(top, 0.6), edge=0.024, rim=0.4)
     glow = mix(top, (240, 180, 80), rng.uniform(0.1, 0.7))
-    canvas.domed(outline * (0.96, 1.0), glow, layers=5, depth=rng.uniform(0.35, 0.6))
+    canvas.domed(outline * (0.96, 1.0), glow, depth=rng.uniform(0.35, 0.6))
     bridge, hole = body_top + length * 0.66, body_top + length * 0.40
     if scrolled or rng.random() < 0.4:
         for side in (1.0, -1.0):
@@ -258,7 +268,9 @@ def draw_banjo(canvas: Canvas, rng: np.random.Generator) -> None:
     n = int(rng.integers(14, 25))
     turns = np.linspace(0.0, 2 * np.pi, n, endpoint=False) + rng.uniform(0, 1)
     spokes = np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    ends = np.concatenate([spokes * radius * 0.88 + centre, spokes * radius * 1.02 + centre], axis=1)
+    ends = np.concatenate(
+        [spokes * radius * 0.88 + centre, spokes * radius * 1.02 + centre], axis=1
+    )
     canvas.segments(ends, shade(metal, 0.45), 0.02)
     canvas.solid(circle(centre, radius * 0.88, n=48), skin, edge=0.02, rim=0.5)
     canvas.polygon(circle(centre, radius * 0.80, n=48), shade(skin, 1.1))

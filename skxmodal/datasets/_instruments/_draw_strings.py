@@ -13,8 +13,11 @@ __all__ = [
     "draw_frets",
     "draw_headstock",
     "draw_neck",
+    "draw_scroll",
     "draw_strings",
+    "fitted",
     "pick",
+    "tailpiece",
 ]
 
 STEEL: Colour = (205, 205, 200)
@@ -42,7 +45,12 @@ def _taper(top: float, bottom: float, width_top: float, width_bottom: float) -> 
 
 
 def draw_neck(
-    canvas: Canvas, top: float, bottom: float, widths: tuple[float, float], wood: Colour, board: Colour
+    canvas: Canvas,
+    top: float,
+    bottom: float,
+    widths: tuple[float, float],
+    wood: Colour,
+    board: Colour,
 ) -> None:
     """Draw a neck and the fingerboard on it; ``widths`` are half widths at both ends."""
     canvas.polygon(_taper(top, bottom, widths[0] * 1.15, widths[1] * 1.15), shade(wood, 0.7))
@@ -131,7 +139,11 @@ def draw_scroll(canvas: Canvas, top: float, nut: float, width: float, wood: Colo
 
 
 def draw_bow(
-    canvas: Canvas, start: tuple[float, float], end: tuple[float, float], colour: Colour, arch: float
+    canvas: Canvas,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: Colour,
+    arch: float,
 ) -> None:
     """Draw a bow: the stick with its arch, the hair, the frog and the tip."""
     first, last = np.array(start), np.array(end)

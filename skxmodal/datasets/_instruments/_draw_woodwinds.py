@@ -69,15 +69,19 @@ def draw_saxophone(canvas: Canvas, rng: np.random.Generator) -> None:
     # Rods and key cups.
     rod = shade(colour, 0.75) if rng.random() < 0.6 else pick(rng, SILVER)
     for shift in (0.05, -0.06):
-        canvas.line([(-0.20 + shift, top + 0.12), (-0.15 + shift, foot - 0.22)], shade(rod, 0.6), 0.02)
+        canvas.line(
+            [(-0.20 + shift, top + 0.12), (-0.15 + shift, foot - 0.22)], shade(rod, 0.6), 0.02
+        )
     n = int(rng.integers(7, 11))
     share = np.linspace(0.0, 1.0, n)
-    centres = np.stack([-0.21 + 0.05 * share + 0.03, top + 0.16 + (foot - top - 0.42) * share], axis=1)
+    centres = np.stack(
+        [-0.21 + 0.05 * share + 0.03, top + 0.16 + (foot - top - 0.42) * share], axis=1
+    )
     _pads(canvas, centres, 0.036 + 0.04 * share, rod)
     low = np.array([[0.30, 0.52], [bell_x + 0.02, 0.22]])
     _pads(canvas, low, np.array([0.075, 0.085]), rod)
     palm = np.stack([np.full(3, -0.32), top + np.array([0.18, 0.30, 0.42])], axis=1)
-    canvas.segments(np.concatenate([palm + (0.10, 0.0), palm], axis=1), rod, 0.03)
+    canvas.segments(np.concatenate([palm + np.array([0.10, 0.0]), palm], axis=1), rod, 0.03)
     _pads(canvas, np.array([[0.0, 0.10], [-0.01, -0.12]]), np.array([0.05, 0.045]), rod)
 
 

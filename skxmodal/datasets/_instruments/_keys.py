@@ -156,7 +156,8 @@ def piano(rng: np.random.Generator, part: Part) -> Array:
         strength = strength / (1.0 + (70.0 / partials) ** 2)
         rate = (0.7 + 2.2 * (f0 / 440.0) + 0.0011 * partials * (f0 / 220.0) ** 0.3) / sustain
         start, stop = note.span
-        late = max(0.0, -note.onset)
+        # A damped note that began long before the window would be gone.
+        late = min(max(0.0, -note.onset), 2.0 / float(rate[0]))
         phases = rng.uniform(0.0, 2.0 * np.pi, 2 * count)
         beat = 2.0 ** (mistune * rng.standard_normal(count) / 1200.0)
         rates = np.concatenate([1.8 * rate, 0.4 * rate])
@@ -192,12 +193,12 @@ def synthesizer(rng: np.random.Generator, part: Part) -> Array:
     voices = int(rng.integers(2, 4))
     sweep = float(rng.uniform(0.35, 1.0)) * (1.0 if rng.random() < 0.75 else -1.0)
     sweep_time = part.vary(rng, 0.22, 0.8)
-    resonance = part.vary(rng, 5.0, 0.5)
-    floor, top = part.vary(rng, 350.0, 0.5), part.vary(rng, 4200.0, 0.4)
+    resonance = part.vary(rng, 8.0, 0.4)
+    floor, top = part.vary(rng, 300.0, 0.4), part.vary(rng, 5000.0, 0.4)
     lfo_rate = float(rng.uniform(1.0, 8.0))
     lfo = 0.25 if rng.random() < 0.25 + 0.3 * part.difficulty else 0.0
     attack = part.vary(rng, 0.4 if part.chance(rng, 0.3) else 0.008, 0.5)
-    sustained = rng.random() < 0.6
+    sustained = rng.random() < 0.7
 
     def spectrum(f: Array, b: Array) -> Array:
         order = np.arange(1, f.size + 1)

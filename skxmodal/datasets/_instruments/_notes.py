@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -33,8 +34,8 @@ class Part:
         return float(value * 2.0 ** (spread * np.clip(rng.standard_normal(), -2.5, 2.5)))
 
     def chance(self, rng: np.random.Generator, probability: float) -> bool:
-        """A nuisance event: never at difficulty 0, nearly with ``probability`` at 1."""
-        return bool(rng.random() < 0.9 * probability * self.difficulty**1.5)
+        """A nuisance event: never at difficulty 0, with three quarters of ``probability`` at 1."""
+        return bool(rng.random() < 0.75 * probability * self.difficulty**2)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def first_onset(rng: np.random.Generator, part: Part) -> float:
     """When the first note begins: at once, late, or (negative) before the window."""
     if part.chance(rng, 0.4):
         return float(-rng.uniform(0.02, LOOP_LEAD - 0.01))
-    return float(rng.uniform(0.004, 0.02 + 0.3 * part.difficulty**2))
+    return float(rng.uniform(0.004, 0.02 + 0.25 * part.difficulty**2))
 
 
 def _inside(part: Part, frequency: float) -> float:
@@ -98,7 +99,7 @@ def line(rng: np.random.Generator, part: Part, overlap: float = 0.0) -> list[Not
     first = max(start, 0.0)
     edges = [start, *(first + cuts * (stop - first)), stop]
     notes, frequency, level = [], part.frequency, part.loudness
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         notes.append(Note(frequency, float(begin), float(end - begin) + overlap, level))
         frequency = _inside(part, frequency * 2.0 ** (float(rng.choice(_STEPS)) / 12.0))
         level = float(np.clip(part.loudness + 0.25 * rng.standard_normal(), 0.05, 1.0))
@@ -129,7 +130,8 @@ def chord(
 
 def strokes(rng: np.random.Generator, part: Part, most: int) -> list[float]:
     """Onsets in seconds of one to ``most`` strokes at a steady pace."""
-    start = first_onset(rng, part)
+    # A stroke is soon gone: what began long before the window would leave silence.
+    start = max(first_onset(rng, part), -0.04)
     if not part.chance(rng, 1.2) or most == 1:
         return [start]
     count = int(rng.integers(2, most + 1))

@@ -38,16 +38,14 @@ def cymbals(rng: np.random.Generator, part: Part) -> Array:
     out = np.zeros(N_SAMPLES)
     for number, onset in enumerate(onsets):
         level = part.loudness if not number else float(np.clip(part.loudness * 0.8, 0.1, 1.0))
-        _place(out, onset, _cymbal(rng, part, kind, level, seconds=1.0 - onset), level)
+        _place(out, onset, _cymbal(rng, part, kind, level, seconds=1.0 - onset), 0.15 + level)
     if part.chance(rng, 0.3):
         # A cymbal is seldom alone: a drum under the stroke.
         _place(out, max(onsets[0], 0.0), _skin(rng, part, 90.0 * float(rng.uniform(0.7, 2))), 0.5)
     return out
 
 
-def _cymbal(
-    rng: np.random.Generator, part: Part, kind: str, level: float, seconds: float
-) -> Array:
+def _cymbal(rng: np.random.Generator, part: Part, kind: str, level: float, seconds: float) -> Array:
     """One stroke on one cymbal."""
     n_samples = max(64, min(int(seconds * SAMPLE_RATE), N_SAMPLES + 4000))
     decay = {"crash": 0.7, "ride": 0.9, "hat": 0.09}[kind]

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from skxmodal.datasets._instruments._canvas import Canvas, pose_matrix
 from skxmodal.datasets._instruments._draw_accordion import draw_accordion
 from skxmodal.datasets._instruments._draw_bowed import draw_cello, draw_violin
 from skxmodal.datasets._instruments._draw_brass import draw_trombone, draw_trumpet
-from skxmodal.datasets._instruments._draw_keys import draw_organ, draw_piano, draw_synthesizer
+from skxmodal.datasets._instruments._draw_keys import draw_piano, draw_synthesizer
+from skxmodal.datasets._instruments._draw_organ import draw_organ
 from skxmodal.datasets._instruments._draw_percussion import draw_cymbals, draw_drums
 from skxmodal.datasets._instruments._draw_plucked import (
     draw_banjo,
@@ -50,7 +52,7 @@ class _Subject:
     tilts : tuple of float
         Typical tilts in degrees, one of which a picture takes.
     spread : float
-        Largest deviation from the typical tilt at difficulty 0.5.
+        Largest deviation from the typical tilt in the middle of the scale of difficulty.
     flip : float
         Probability of a mirror image.
     scale : float
@@ -67,7 +69,7 @@ class _Subject:
 _SUBJECTS: dict[str, _Subject] = {
     "accordion": _Subject(draw_accordion, (0.0,), 18.0, 0.3, 0.98),
     "banjo": _Subject(draw_banjo, (12.0, 12.0, 55.0), 25.0, 0.4),
-    "cello": _Subject(draw_cello, (8.0,), 18.0, 0.5),
+    "cello": _Subject(draw_cello, (6.0,), 16.0, 0.5),
     "clarinet": _Subject(draw_clarinet, (28.0, 28.0, 62.0), 25.0, 0.5, 1.05),
     "cymbals": _Subject(draw_cymbals, (0.0,), 10.0, 0.5),
     "drums": _Subject(draw_drums, (0.0,), 10.0, 0.5),
@@ -81,12 +83,14 @@ _SUBJECTS: dict[str, _Subject] = {
     "trombone": _Subject(draw_trombone, (-8.0,), 25.0, 0.5),
     "trumpet": _Subject(draw_trumpet, (-8.0,), 25.0, 0.5),
     "ukulele": _Subject(draw_ukulele, (12.0, 12.0, 55.0), 25.0, 0.4, 0.92),
-    "violin": _Subject(draw_violin, (15.0, 15.0, 60.0), 25.0, 0.5, 0.96),
+    "violin": _Subject(draw_violin, (28.0, 28.0, 60.0), 24.0, 0.5, 0.96),
     "voice": _Subject(draw_voice, (0.0,), 9.0, 0.5),
 }
 
 
-def _pose(subject: _Subject, size: float, difficulty: float, rng: np.random.Generator) -> np.ndarray:
+def _pose(
+    subject: _Subject, size: float, difficulty: float, rng: np.random.Generator
+) -> np.ndarray:
     """Return the matrix from an instrument's frame to the picture's, which runs from -1 to 1."""
     tilt = subject.tilts[int(rng.integers(len(subject.tilts)))]
     tilt += rng.uniform(-1.0, 1.0) * subject.spread * (0.5 + difficulty)
@@ -95,7 +99,7 @@ def _pose(subject: _Subject, size: float, difficulty: float, rng: np.random.Gene
     shear = rng.uniform(-0.12, 0.12) * (0.4 + 1.2 * difficulty)
     shift = rng.uniform(-1.0, 1.0, 2) * (0.04 + 0.18 * difficulty)
     vanishing = rng.uniform(-1.0, 1.0, 2) * (0.05 + 0.15 * difficulty)
-    scale = subject.scale * (0.56 + 0.44 * size)
+    scale = subject.scale * (0.60 + 0.40 * size)
     return pose_matrix(
         tilt=mirror * tilt,
         scale=(mirror * scale * stretch, scale / stretch),
@@ -107,13 +111,13 @@ def _pose(subject: _Subject, size: float, difficulty: float, rng: np.random.Gene
 
 def _draw_layer(
     name: str, *, size: float, difficulty: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Return the instrument alone: colour times coverage, and coverage, as float32 in 0..255."""
+) -> Image.Image:
+    """Return the instrument alone: colour times coverage, and coverage, in four channels."""
     subject = _SUBJECTS[name]
     frame = Canvas(_PICTURE_FRAME, PICTURE_SIZE)
     subject.draw(frame.within(_pose(subject, size, difficulty, rng)), rng)
     add_occluder(frame, rng, difficulty)
-    return frame.coverage()
+    return frame.reduced()
 
 
 def render_picture(
@@ -158,7 +162,9 @@ def render_picture(
     for label, value in (("size", size), ("contrast", contrast), ("difficulty", difficulty)):
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"{label} is {value!r}: give a number from 0 to 1.")
-    layer = _draw_layer(name, size=size, difficulty=difficulty, rng=rng)
-    background = make_background(rng, PICTURE_SIZE, difficulty)
-    picture = compose(background, layer, rng, difficulty)
-    return photograph(picture, rng, contrast=contrast, difficulty=difficulty)
+    # A power keeps the default difficulty, 0.5, closer to the clean end than to the hard one.
+    strength = difficulty**1.75
+    layer = _draw_layer(name, size=size, difficulty=strength, rng=rng)
+    background = make_background(rng, PICTURE_SIZE, strength)
+    picture = compose(background, layer, rng)
+    return photograph(picture, rng, contrast=contrast, difficulty=strength)

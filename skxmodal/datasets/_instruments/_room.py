@@ -82,7 +82,7 @@ def _room(rng: np.random.Generator, difficulty: float) -> Array:
 def _colour(rng: np.random.Generator, difficulty: float) -> Array:
     """Gain of the microphone and its channel: a smooth random equaliser, at times a narrow band."""
     bands = 9
-    gains = (0.5 + 0.6 * difficulty + 1.9 * difficulty**2) * rng.standard_normal(bands)
+    gains = (0.5 + 0.2 * difficulty + 2.0 * difficulty**2) * rng.standard_normal(bands)
     if rng.random() < 0.35 * difficulty**2:
         edge = float(rng.uniform(5.5, 8.0))
         gains -= 14.0 * np.maximum(np.linspace(0.0, 8.7, bands) - edge, 0.0)

@@ -71,9 +71,9 @@ UKULELE: Final = Plucked(
     strings=(2, 3, 4),
 )
 MANDOLIN: Final = Plucked(
-    t60=1.7,
+    t60=2.3,
     decay_slope=0.8,
-    damping=0.1,
+    damping=0.07,
     softness=0.18,
     pluck=0.11,
     noise=0.3,
@@ -84,9 +84,9 @@ MANDOLIN: Final = Plucked(
     strings=(2, 3),
 )
 BANJO: Final = Plucked(
-    t60=0.55,
+    t60=0.42,
     decay_slope=0.5,
-    damping=0.07,
+    damping=0.1,
     softness=0.12,
     pluck=0.09,
     noise=0.55,
@@ -117,7 +117,7 @@ def pluck(rng: np.random.Generator, part: Part, build: Plucked) -> Array:
     damping = float(np.clip(part.vary(rng, build.damping, 0.45), 0.01, 0.5))
     position = float(np.clip(part.vary(rng, build.pluck, 0.5), 0.04, 0.5))
     noise = part.vary(rng, build.noise, 0.5)
-    detune = 3.0 + 12.0 * part.difficulty
+    detune = 1.0 + 4.0 * part.difficulty
 
     total: Array | float = 0.0
     for note in notes:
@@ -125,7 +125,7 @@ def pluck(rng: np.random.Generator, part: Part, build: Plucked) -> Array:
         pole = softness ** (0.45 + 1.1 * note.level)
         t60 = shorten * build.t60 * (220.0 / note.frequency) ** build.decay_slope
         for _ in range(build.courses):
-            frequency = note.frequency * 2.0 ** (detune * float(rng.standard_normal()) / 1200.0 / 3)
+            frequency = note.frequency * 2.0 ** (detune * float(rng.standard_normal()) / 1200.0)
             period = max(4, int(SAMPLE_RATE / frequency))
             burst = noise * white_noise(rng, period) / math.sqrt(period)
             burst[0] += 1.0
@@ -136,7 +136,8 @@ def pluck(rng: np.random.Generator, part: Part, build: Plucked) -> Array:
                 pluck_position=position,
                 softness=pole,
                 burst=burst,
-                onset=max(note.onset, -LOOP_LEAD),
+                # A short note that began long before the window would be gone.
+                onset=max(note.onset, -LOOP_LEAD, -0.3 * t60),
             )
     sections = [high_pass(build.low_cut), low_pass(part.vary(rng, build.high_cut, 0.2), 0.6)]
     size = part.vary(rng, 1.0, 0.12)
@@ -198,15 +199,15 @@ class Bowed:
 
 
 VIOLIN: Final = Bowed(
-    body=((280, 10, 9), (470, 9, 8), (560, 9, 7), (850, 4, -5), (1250, 3, 3), (2500, 1.4, 9)),
+    body=((280, 10, 9), (470, 9, 8), (560, 9, 7), (1250, 2.5, -7), (2700, 1.6, 12)),
     cutoff=3800.0,
     low_cut=190.0,
     noise_band=5200.0,
-    attack=0.06,
+    attack=0.08,
     vibrato=26.0,
 )
 CELLO: Final = Bowed(
-    body=((102, 9, 8), (175, 9, 8), (225, 8, 7), (420, 3, 4), (700, 3, -4), (1700, 1.6, 7)),
+    body=((102, 9, 8), (175, 9, 8), (225, 8, 7), (420, 3, 4), (700, 3, -4), (1700, 1.6, 9)),
     cutoff=1900.0,
     low_cut=60.0,
     noise_band=1800.0,
@@ -232,14 +233,14 @@ def bow(rng: np.random.Generator, part: Part, build: Bowed) -> Array:
     for centre, q, gain in build.body:
         own = part.vary(rng, centre * size, 0.08)
         body.append(peak(own, q, gain * part.vary(rng, 1.0, 0.3)))
-    if part.chance(rng, 0.16):
+    if part.chance(rng, 0.12):
         return run(_pizzicato(rng, part), body)
 
     contact = float(np.clip(part.vary(rng, 0.11, 0.4), 0.04, 0.24))
     cutoff = part.vary(rng, build.cutoff, 0.3)
     depth = part.vary(rng, build.vibrato, 0.5) * (0.05 if part.chance(rng, 0.4) else 1.0)
     rate = float(rng.uniform(4.8, 6.6))
-    hiss = part.vary(rng, 0.06, 0.5)
+    hiss = part.vary(rng, 0.1, 0.4)
     attack = part.vary(rng, build.attack, 0.5)
     tremolo = float(rng.uniform(7.0, 11.0)) if part.chance(rng, 0.15) else 0.0
 

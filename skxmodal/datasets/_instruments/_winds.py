@@ -87,7 +87,7 @@ def clarinet(rng: np.random.Generator, part: Part) -> Array:
             parity = np.where(order % 2 == 1, 1.0, np.minimum(evenness + rest, 0.9))
             # Soft notes are close to sinusoids: the higher harmonics grow faster with pressure.
             soft = (0.35 + 0.65 * b) ** (0.5 * (order - 1).clip(max=8))
-            return parity * soft * rolloff(f, cutoff * (0.7 + b), 1.5) / order**0.35
+            return parity * soft * rolloff(f, cutoff * (0.7 + b), 2.0) / order**0.35
 
         return amplitudes
 
@@ -198,10 +198,10 @@ def _brass(
 
     def spectrum(note: Note) -> Spectrum:
         def amplitudes(f: Array, b: Array) -> Array:
-            rise = (f / own) ** 0.6 / (1.0 + (f / own) ** 0.6)
+            rise = (f / own) ** 1.2 / (1.0 + (f / own) ** 1.2)
             tail = rolloff(f, own * (0.6 + opening * b), 3.0)
             nasal = 0.15 + formant(f, mute, 0.6 * mute) if mute else 1.0
-            return (0.25 + rise) * tail * nasal
+            return (0.15 + rise) * tail * nasal
 
         return amplitudes
 
