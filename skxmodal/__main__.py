@@ -47,6 +47,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--quiet", action="store_true", help="no progress display")
     run.set_defaults(run=_reproduce)
 
+    fetch = commands.add_parser("fetch", help="download ahead of time, for a machine offline")
+    what = fetch.add_subparsers(required=True, metavar="WHAT")
+    weights = what.add_parser("weights", help="weight files of pretrained encoders")
+    weights.add_argument("encoder", nargs="+", help="name of an encoder, e.g. yamnet")
+    weights.set_defaults(run=_fetch_weights)
+    what.add_parser("digits", help="spoken digits").set_defaults(run=_fetch_digits)
+    what.add_parser("ontology", help="AudioSet's ontology").set_defaults(run=_fetch_ontology)
+
     encoders = commands.add_parser("encoders", help="list the encoders")
     encoders.add_argument("--modality", choices=("audio", "image"))
     encoders.set_defaults(run=_encoders)
@@ -69,6 +77,29 @@ def _reproduce(options: argparse.Namespace) -> int:
     )
     print(format_results(results))
     print(f"\nEvery number is in {out / 'results.json'} ({results['seconds']:.0f} s).")
+    return 0
+
+
+def _fetch_weights(options: argparse.Namespace) -> int:
+    from .encoders import fetch_weights
+
+    for name in options.encoder:
+        for path in fetch_weights(name, verbose=1).values():
+            print(path)
+    return 0
+
+
+def _fetch_digits(options: argparse.Namespace) -> int:
+    from .datasets import fetch_spoken_digits
+
+    print(f"{len(fetch_spoken_digits('all', verbose=1).frame)} recordings are there")
+    return 0
+
+
+def _fetch_ontology(options: argparse.Namespace) -> int:
+    from .datasets import fetch_audioset_ontology
+
+    print(f"{len(fetch_audioset_ontology())} labels are there")
     return 0
 
 

@@ -26,9 +26,32 @@ def test_without_network_and_mirror_one_sentence_says_what_is_missing(
     assert not (tmp_path / "results.json").exists()
 
 
+def test_fetch_makes_data_available_offline(mirror, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SKXMODAL_DATA", str(tmp_path))
+    assert main(["fetch", "ontology"]) == 0
+    assert main(["fetch", "digits"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "632 labels are there",
+        "3000 recordings are there",
+    ]
+    monkeypatch.delenv("SKXMODAL_MIRROR")
+    assert main(["fetch", "digits"]) == 0
+
+
+def test_fetching_the_weights_of_an_encoder_without_any_is_wrong_use(capsys):
+    assert main(["fetch", "weights", "logmel"]) == 2
+    assert "'logmel' has no weight files to fetch" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["reproduce", "--dataset", "numbers"], ["reproduce", "--skew", "wide"], ["produce"], []],
+    [
+        ["reproduce", "--dataset", "numbers"],
+        ["reproduce", "--skew", "wide"],
+        ["produce"],
+        ["fetch"],
+        [],
+    ],
 )
 def test_wrong_use_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:

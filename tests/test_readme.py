@@ -28,5 +28,5 @@ def test_every_make_target_and_extra_it_names_exists():
     for block in code_blocks("console"):
         for target in re.findall(r"^make (\S+)", block, flags=re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
-    for extra in ("plot", "polars", "onnx", "faiss"):
+    for extra in ("plot", "onnx", "transformers", "timm", "keras", "tfhub", "faiss", "polars"):
         assert re.search(rf"^{extra} = ", project, flags=re.MULTILINE), extra

@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from ..encoders import Encoder, load_encoder
+from ..encoders._lazy import lazy_encoder
 from ..media import as_cells, read_audio, read_image
 from ..utils import check_choice, check_number
 from ._cache import EmbeddingCache, open_store
@@ -29,6 +30,9 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
     encoder: str | Encoder
     pooling: str
     batch_size: int
+    device: Any
+    backend: str
+    weights: str | os.PathLike[str] | None
     n_jobs: int | None
     cache: bool | str | os.PathLike[str] | None
     on_error: str
@@ -62,7 +66,8 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
             check_number("sample_rate", self.sample_rate, above=0)
         open_store(self.cache)
         as_cells(X)
-        self.n_features_out_ = load_encoder(self.encoder, self._modality).n_features
+        loaded = load_encoder(self.encoder, self._modality, **self._encoder_options())
+        self.n_features_out_ = loaded.n_features
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -85,7 +90,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
             When a cell cannot be read and ``on_error="raise"``; names row and path.
         """
         check_is_fitted(self)
-        encoder = load_encoder(self.encoder, self._modality)
+        encoder = lazy_encoder(self.encoder, self._modality, **self._encoder_options())
         store = open_store(self.cache)
         cache = None
         if store is not None:
@@ -119,6 +124,10 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return np.array([str(column) for column in range(self.n_features_out_)], dtype=object)
 
+    def _encoder_options(self) -> dict[str, Any]:
+        """What the loader of encoders takes besides a name."""
+        return {"weights": self.weights, "device": self.device, "backend": self.backend}
+
     @abstractmethod
     def _read(self, cell: Any, encoder: Encoder) -> np.ndarray:
         """Decode one cell to what the encoder's ``windows`` takes."""
@@ -148,6 +157,15 @@ class AudioEmbedder(_MediaEmbedder):
         How the windows of a long sound become one row.
     batch_size : int, default=32
         Number of windows that are encoded at once. It does not change the result.
+    device : str or torch.device, default="auto"
+        Where a network runs: ``"auto"`` is the GPU where PyTorch finds one, else the CPU. The
+        built-in encoders have no network.
+    backend : {"auto", "torch", "onnx"}, default="auto"
+        What runs a network: ``"auto"`` is ONNX Runtime on a CPU where it is installed (extra
+        ``onnx``), else PyTorch.
+    weights : str, path-like or None, default=None
+        A weight file of one's own in the encoder's official format; ``None`` fetches the official
+        one and checks its digest.
     n_jobs : int or None, default=None
         Number of decoding threads; ``None`` means 1, -1 all processors.
     cache : None, True, str or path-like, default=None
@@ -196,6 +214,9 @@ class AudioEmbedder(_MediaEmbedder):
         sample_rate: float | None = None,
         pooling: str = "mean",
         batch_size: int = 32,
+        device: Any = "auto",
+        backend: str = "auto",
+        weights: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         on_error: str = "raise",
@@ -205,6 +226,9 @@ class AudioEmbedder(_MediaEmbedder):
         self.sample_rate = sample_rate
         self.pooling = pooling
         self.batch_size = batch_size
+        self.device = device
+        self.backend = backend
+        self.weights = weights
         self.n_jobs = n_jobs
         self.cache = cache
         self.on_error = on_error
@@ -224,7 +248,7 @@ class ImageEmbedder(_MediaEmbedder):
         :class:`~skxmodal.encoders.Encoder` protocol.
     pooling : {"mean", "max", "first"}, default="mean"
         How the windows of an encoder that cuts pictures become one row.
-    batch_size, n_jobs, cache, on_error, verbose
+    batch_size, device, backend, weights, n_jobs, cache, on_error, verbose
         As in :class:`AudioEmbedder`.
 
     Attributes
@@ -258,6 +282,9 @@ class ImageEmbedder(_MediaEmbedder):
         *,
         pooling: str = "mean",
         batch_size: int = 32,
+        device: Any = "auto",
+        backend: str = "auto",
+        weights: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         on_error: str = "raise",
@@ -266,6 +293,9 @@ class ImageEmbedder(_MediaEmbedder):
         self.encoder = encoder
         self.pooling = pooling
         self.batch_size = batch_size
+        self.device = device
+        self.backend = backend
+        self.weights = weights
         self.n_jobs = n_jobs
         self.cache = cache
         self.on_error = on_error

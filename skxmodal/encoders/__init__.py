@@ -1,16 +1,22 @@
 """Encoders: fixed functions from one sound or one picture to one vector."""
 
+from ._function import FunctionEncoder
 from ._hog import HOGEncoder
 from ._logmel import LogMelEncoder
 from ._protocol import Encoder
-from ._registry import EncoderSpec, list_encoders, load_encoder, register_encoder
+from ._registry import list_encoders, load_encoder, register_encoder, spec_of
+from ._spec import EncoderSpec
+from ._weights_files import fetch_weights
 
 __all__ = [
     "Encoder",
     "EncoderSpec",
+    "FunctionEncoder",
     "HOGEncoder",
     "LogMelEncoder",
+    "fetch_weights",
     "list_encoders",
     "load_encoder",
     "register_encoder",
+    "spec_of",
 ]

@@ -7,6 +7,7 @@ shear and perspective need nothing of the drawing functions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -127,7 +128,7 @@ def _catmull_rom(samples: int) -> np.ndarray:
 
 
 def spline(
-    points: np.ndarray | list[tuple[float, ...]], *, closed: bool = False, samples: int = 6
+    points: np.ndarray | Sequence[tuple[float, ...]], *, closed: bool = False, samples: int = 6
 ) -> np.ndarray:
     """Return a smooth curve through the points (any number of columns)."""
     knots = np.asarray(points, dtype=float)

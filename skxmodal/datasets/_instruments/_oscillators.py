@@ -80,7 +80,7 @@ def harmonic_tone(
     amplitudes = spectrum(centre * np.arange(1, count + 1), steps[:, None])
     partials[:, 1 : count + 1] = amplitudes * (-0.5j * _TABLE_SIZE)
     tables = np.fft.irfft(partials, axis=1)
-    tables = np.concatenate([tables, tables[:, :1]], axis=1).astype(np.float32).reshape(-1)
+    table = np.concatenate([tables, tables[:, :1]], axis=1).astype(np.float32).reshape(-1)
 
     position = np.cumsum(frequency, dtype=np.float64)
     position *= _TABLE_SIZE / SAMPLE_RATE
@@ -89,12 +89,12 @@ def harmonic_tone(
     fraction = (position - index).astype(np.float32)
     index &= _TABLE_SIZE - 1
     if levels == 1:
-        return _read(tables, index, fraction)
+        return _read(table, index, fraction)
     level = np.clip(np.asarray(brightness, dtype=np.float32), 0.0, 0.9999) * (levels - 1)
     lower = level.astype(np.int64)
     index = index + lower * (_TABLE_SIZE + 1)
-    dull = _read(tables, index, fraction)
-    bright = _read(tables, index + (_TABLE_SIZE + 1), fraction)
+    dull = _read(table, index, fraction)
+    bright = _read(table, index + (_TABLE_SIZE + 1), fraction)
     return dull + (level - lower).astype(np.float32) * (bright - dull)
 
 

@@ -1,0 +1,78 @@
+"""The table of weight files."""
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from skxmodal.encoders._native_specs import NATIVE
+from skxmodal.encoders._native_weights import WEIGHTS
+from skxmodal.encoders._native_yamnet import YAMNetEncoder
+
+from . import golden
+
+DIGEST_LENGTHS = {"sha256": 64, "md5": 32, "git-blob": 40, "sha256-prefix": 8}
+whole = pytest.mark.skipif(not golden.WHOLE.is_dir(), reason="the whole golden set is not here")
+
+
+@pytest.mark.parametrize("key", WEIGHTS)
+def test_every_file_has_a_well_formed_digest_and_a_licence(key):
+    remote = WEIGHTS[key]
+    kind, _, value = remote.digest.partition(":")
+    assert re.fullmatch(f"[0-9a-f]{{{DIGEST_LENGTHS[kind]}}}", value)
+    assert remote.licence
+    assert remote.url.startswith("https://")
+
+
+def test_every_native_encoder_has_its_file_in_the_table():
+    assert {spec.weights for spec in NATIVE} <= set(WEIGHTS)
+
+
+def test_openl3_has_a_file_for_every_variant():
+    variants = [key for key in WEIGHTS if key.startswith("openl3-")]
+    assert len(variants) == 2 * 3 * 2
+    assert len({WEIGHTS[key].digest for key in variants}) == len(variants)
+
+
+@whole
+def test_digests_are_the_published_ones():
+    published = json.loads((golden.WHOLE / "checksums.json").read_text("utf-8"))
+    by_url = {entry["url"]: entry for entry in published if "url" in entry}
+    for key, remote in WEIGHTS.items():
+        if key.startswith("openl3-"):
+            continue
+        entry = by_url[remote.url]
+        kind, _, value = remote.digest.partition(":")
+        assert entry[kind.replace("-", "_")] == value
+        if remote.size is not None and "bytes" in entry:
+            assert entry["bytes"] == remote.size
+
+
+@whole
+def test_openl3_digests_are_those_of_its_repository():
+    path = golden.WHOLE / "openl3_weight_blobs.json"
+    blobs = json.loads(path.read_text("utf-8"))["files"]
+    for key, remote in WEIGHTS.items():
+        if key.startswith("openl3-"):
+            assert remote.digest == "git-blob:" + blobs[remote.name]["git_blob_sha1"]
+
+
+def test_without_a_file_the_official_one_is_fetched_and_verified(tmp_path, monkeypatch):
+    source = golden.weight_file("yamnet")
+    official = WEIGHTS["yamnet"]
+    place = official.place(tmp_path / "mirror")
+    place.parent.mkdir(parents=True)
+    place.write_bytes(source.read_bytes())
+    monkeypatch.setenv("SKXMODAL_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("SKXMODAL_DATA", str(tmp_path / "data"))
+
+    with pytest.raises(OSError, match=r"yamnet\.h5 is not the expected file"):
+        YAMNetEncoder()
+
+    digest = "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
+    monkeypatch.setitem(WEIGHTS, "yamnet", replace(official, digest=digest))
+    encoder = YAMNetEncoder()
+    assert encoder.weights.is_relative_to(tmp_path / "data")
+    assert encoder.weights_digest == digest.removeprefix("sha256:")
