@@ -3,7 +3,7 @@
 The stages of the data flow are submodules, loaded when first used::
 
     datasets -> media -> encoders -> embedders -> translation -> classification, retrieval
-             -> metrics -> model_selection -> inspection -> experiments
+             -> metrics -> experiments
 """
 
 from __future__ import annotations

@@ -37,13 +37,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"skxmodal {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("reproduce", help="run the paper's experiment on a data set")
-    run.add_argument("--dataset", default="instruments", choices=("instruments", "digits"))
+    run = commands.add_parser(
+        "reproduce",
+        help="run the paper's experiment on a data set",
+        description="Run the paper's experiment on a data set (1-3 minutes on two cores).",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    run.add_argument(
+        "--dataset",
+        default="instruments",
+        choices=("instruments", "digits"),
+        help="synthesised instruments, or real spoken and written digits (16 MB)",
+    )
     run.add_argument("--pair-noise", type=float, default=0.0, help="share of mispaired rows")
     run.add_argument("--skew", type=float, default=1.0, help="ratio of successive frequencies")
-    run.add_argument("--out", type=Path, help="folder for results.json (default: reports/DATASET)")
-    run.add_argument("--random-state", type=int, default=0)
-    run.add_argument("--n-jobs", type=int, default=-1, help="threads and processes (default: all)")
+    run.add_argument("--out", type=Path, help="folder for results.json; None: reports/DATASET")
+    run.add_argument("--random-state", type=int, default=0, help="seed")
+    run.add_argument("--n-jobs", type=int, default=-1, help="threads and processes; -1: all cores")
     run.add_argument("--quiet", action="store_true", help="no progress display")
     run.set_defaults(run=_reproduce)
 

@@ -360,7 +360,12 @@ def _check_known(modality: str, names: list[str]) -> None:
 
 
 def _as_array(X: Any) -> np.ndarray:
-    return X if isinstance(X, np.ndarray) else X.to_numpy()
+    if isinstance(X, np.ndarray):
+        return X
+    if not _is_polars(X) and not all(isinstance(dtype, np.dtype) for dtype in X.dtypes):
+        # pandas' nullable columns mark what is missing by NA, which numpy does not know.
+        return X.to_numpy(dtype=np.float64, na_value=np.nan)
+    return X.to_numpy()
 
 
 def _like(array: np.ndarray, X: Any) -> Any:

@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from ..media import is_missing
 from ..translation._joint_host import JointSpaceHost
 
+_MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>", ""}
+
 
 def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
     classifier = getattr(self, "classifier_", None) or self.classifier
@@ -45,8 +47,8 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
     classifier : classifier or None, default=None
         ``None`` is the paper's ``RandomForestClassifier(n_estimators=100, max_depth=32)``.
     modalities : "auto", "halves" or dict of str to int, default="auto"
-        Which columns of an embedding table belong to which modality. ``"auto"`` takes what
-        ``joint`` found, or the prefixes of the column names.
+        Which columns of an embedding table belong to which modality; handed on to ``joint``.
+        ``"auto"`` takes what ``joint`` found, or the prefixes of the column names.
     random_state : int, RandomState instance or None, default=None
         For the default classifier; ``joint`` and a classifier of your own have theirs.
 
@@ -67,6 +69,9 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
     -----
     A row is unlabelled when its label is -1 (integers), ``NaN`` (floats) or ``None``, as in
     :mod:`sklearn.semi_supervised`.
+
+    A pipeline that embeds belongs in front of this estimator rather than into ``joint``, unless
+    its embedder has a ``cache``: ``fit`` needs the embeddings twice.
 
     Metadata such as ``sample_weight`` reaches ``joint.fit`` and ``classifier.fit`` by
     scikit-learn's metadata routing; what has one value a row is repeated for each modality.
@@ -141,7 +146,10 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         check_consistent_length(X, y)
         routed = process_routing(self, "fit", **params)
 
-        self.joint_ = clone(self.joint).fit(X, y, **routed.joint.fit)
+        joint = clone(self.joint)
+        if self.modalities != "auto" and getattr(joint, "modalities", None) == "auto":
+            joint.set_params(modalities=self.modalities)
+        self.joint_ = joint.fit(X, y, **routed.joint.fit)
         parts = list(self._each_modality(X, labelled))
         if not parts:
             raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
@@ -181,13 +189,22 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
             When a row has no modality.
         """
         check_is_fitted(self)
-        if _has_probabilities(self):
-            scores = self._mean_over_modalities(X, "predict_proba")
-        else:
-            scores = self._mean_over_modalities(X, "decision_function")
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0).astype(int)]
-        return self.classes_[scores.argmax(axis=1)]
+        X = self._as_table(X, reset=False)
+        parts = [(joint, rows) for _, joint, rows in self._each_modality(X)]
+        n_modalities = _count(parts, X.shape[0])
+        predicted = np.empty(X.shape[0], dtype=self.classes_.dtype)
+        # With one modality there is nothing to average: the classifier decides by its own rule.
+        for joint, rows in parts:
+            alone = n_modalities[rows] == 1
+            if alone.any():
+                predicted[rows[alone]] = self.classifier_.predict(joint[alone])
+        several = n_modalities > 1
+        if several.any():
+            method = "predict_proba" if _has_probabilities(self) else "decision_function"
+            scores = self._mean_scores(parts, n_modalities, method)[several]
+            best = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+            predicted[several] = self.classes_[best]
+        return predicted
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -204,7 +221,9 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
             Columns in the order of ``classes_``.
         """
         check_is_fitted(self)
-        return self._mean_over_modalities(X, "predict_proba")
+        X = self._as_table(X, reset=False)
+        parts = [(joint, rows) for _, joint, rows in self._each_modality(X)]
+        return self._mean_scores(parts, _count(parts, X.shape[0]), "predict_proba")
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route ``fit``'s metadata to the joint space and to the classifier.
@@ -221,22 +240,23 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
             .add(classifier=classifier, method_mapping=to_fit)
         )
 
-    def _mean_over_modalities(self, X: Any, method: str) -> np.ndarray:
-        X = self._as_table(X, reset=False)
-        n_rows = X.shape[0]
+    def _mean_scores(
+        self, parts: list[tuple[np.ndarray, np.ndarray]], n_modalities: np.ndarray, method: str
+    ) -> np.ndarray:
+        """Average the classifier's scores over the modalities of each row."""
         total: Any = None
-        count = np.zeros(n_rows)
-        for _, joint, rows in self._each_modality(X):
+        for joint, rows in parts:
             scores = getattr(self.classifier_, method)(joint)
+            if scores.ndim == 2 and scores.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"the classifier gives {scores.shape[1]} scores for {len(self.classes_)} "
+                    "classes, which cannot be averaged over modalities: use one score a class "
+                    "(decision_function_shape='ovr')"
+                )
             if total is None:
-                total = np.zeros((n_rows, *scores.shape[1:]))
+                total = np.zeros((len(n_modalities), *scores.shape[1:]))
             total[rows] += scores
-            count[rows] += 1
-        if not count.all():
-            raise ValueError(
-                f"row {np.flatnonzero(count == 0)[0]} has no modality at all: leave such rows out"
-            )
-        return total / count.reshape(-1, *[1] * (total.ndim - 1))
+        return total / n_modalities.reshape(-1, *[1] * (total.ndim - 1))
 
     def _default_classifier(self) -> RandomForestClassifier:
         """The paper's classifier (section 3.2)."""
@@ -245,11 +265,34 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         )
 
 
+def _count(parts: list[tuple[np.ndarray, np.ndarray]], n_rows: int) -> np.ndarray:
+    """Number of modalities of each row; a row without any is an error."""
+    count = np.zeros(n_rows, dtype=int)
+    for _, rows in parts:
+        count[rows] += 1
+    if not count.all():
+        raise ValueError(
+            f"row {np.flatnonzero(count == 0)[0]} has no modality at all: leave such rows out"
+        )
+    return count
+
+
 def _split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels as an array and which rows have one."""
+    if not isinstance(getattr(y, "dtype", None), np.dtype):
+        # Lists and nullable columns: as they are, before numpy finds one type for None and text.
+        y = np.fromiter(y, dtype=object) if hasattr(y, "__len__") else y
     y = column_or_1d(np.asarray(y), warn=True)
     if y.dtype.kind in "iuf":
         return y, ~np.isnan(y) & (y != -1)
+    if y.dtype.kind in "OU":
+        for row, label in enumerate(y):
+            if isinstance(label, str) and label in _MISSING_AS_TEXT:
+                raise ValueError(
+                    f"the label {str(label)!r} of row {row} is a missing label turned into text, "
+                    "as numpy does when it joins numbers and strings: mark rows without a label "
+                    "by None"
+                )
     if y.dtype == object:
         labelled = [not is_missing(label) and label != -1 for label in y]
         return y, np.array(labelled, dtype=bool)

@@ -141,7 +141,9 @@ def _decode(
 def _from_array(cell: Any, array_sample_rate: float | None) -> tuple[np.ndarray, float]:
     if isinstance(cell, tuple):
         if len(cell) != 2 or not isinstance(cell[0], (Real, np.number)):
-            raise MediaError("a tuple must be (sample_rate, array)", cell=describe(cell))
+            raise MediaError(
+                "a tuple must be (sample_rate, array), in this order", cell=describe(cell)
+            )
         try:
             rate, array = float(cell[0]), np.asarray(cell[1])
         except ValueError:

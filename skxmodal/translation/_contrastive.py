@@ -175,6 +175,13 @@ class ContrastiveTranslator(JointProjector):
         train = [rows[n_valid:]] * len(blocks)
         if self.sampler is not None:
             train = self._sample_pairs(blocks, np.sort(rows[n_valid:]), random_state)
+        for name, block, of_block in zip(self._names, blocks, train):
+            n_rows = np.count_nonzero(~np.isnan(block[of_block, 0]))
+            if n_rows < MIN_BATCH:
+                raise ValueError(
+                    f"only {n_rows} training pairs have the modality {name!r}: give it more, or "
+                    "leave its columns out"
+                )
         self._train(
             PairDataset(blocks, train),
             PairDataset(blocks, [rows[:n_valid]] * len(blocks)) if n_valid else None,
@@ -201,7 +208,8 @@ class ContrastiveTranslator(JointProjector):
         from ._training import EpochProgress, PairBatches
 
         init_seed, batch_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
-        callbacks: list = [("progress", EpochProgress(self.max_epochs, self.verbose))]
+        progress = EpochProgress(self.max_epochs, self.verbose)
+        callbacks: list = [("progress", progress)]
         if valid is not None:
             stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
             callbacks.append(("early_stopping", stop))
@@ -226,7 +234,21 @@ class ContrastiveTranslator(JointProjector):
             device=_choose_device(self.device),
             verbose=0,
         )
-        net.fit(train, y=None)
+        net.initialize()
+        net.notify("on_train_begin", X=train, y=None)
+        try:
+            net.fit_loop(train)
+        except KeyboardInterrupt:
+            # skorch's early stopping raises it; a user's is not a regular end (net.fit takes it
+            # for one and would return a half-trained network).
+            if not any(
+                isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+                for _, callback in net.callbacks_
+            ):
+                raise
+        finally:
+            progress.close()
+        net.notify("on_train_end", X=train, y=None)
         # The held-out pairs must not travel with a pickle of the estimator.
         net.set_params(train_split=None)
         self.net_ = net

@@ -12,10 +12,13 @@ from sklearn.base import (
     MetaEstimatorMixin,
     TransformerMixin,
 )
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..modalities import present_rows, select_modality
+from ._projector import check_learned
 
 
 class JointSpaceHost(
@@ -47,17 +50,25 @@ class JointSpaceHost(
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield name, joint vectors and row numbers of one modality after the other.
 
-        Modalities that no (wanted) row has are left out.
+        Modalities that no (wanted) row has are left out. What stands before the projector in a
+        pipeline is applied once, to the whole table: only then is it known which cells could be
+        read, and an error names the row of the table.
         """
+        before, projector = _split(self.joint_)
+        if before is not None:
+            X = before.transform(X)
         modalities = self.modalities
-        found = getattr(self.joint_, "modalities_", None)
-        if modalities == "auto" and found is not None:
+        found = getattr(projector, "modalities_", None)
+        if found is not None:
             modalities = {name: columns.stop - columns.start for name, columns in found.items()}
+        learned = getattr(projector, "_learned", None)
         for name, present in present_rows(X, modalities=modalities).items():
+            if wanted is None and learned is not None:
+                check_learned(name, present, learned)
             rows = np.flatnonzero(present if wanted is None else present & wanted)
             if len(rows):
                 alone = select_modality(_safe_indexing(X, rows), name, modalities=modalities)
-                yield name, np.asarray(self.joint_.transform(alone)), rows
+                yield name, np.asarray(projector.transform(alone)), rows
 
     def _as_table(self, X: Any, *, reset: bool) -> Any:
         """Check names and number of columns; keep tables as they are, make arrays of the rest."""
@@ -73,3 +84,12 @@ class JointSpaceHost(
         tags.input_tags = get_tags(self.joint).input_tags
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _split(joint: Any) -> tuple[Any, Any]:
+    """Split a fitted pipeline in front of the projector that it ends in; ``None``: nothing."""
+    while isinstance(joint, FrozenEstimator):
+        joint = joint.estimator
+    if isinstance(joint, Pipeline) and len(joint) > 1 and hasattr(joint[-1], "modalities_"):
+        return joint[:-1], joint[-1]
+    return None, joint

@@ -76,7 +76,8 @@ class JointNetwork(nn.Module):
         if bool(present.all()):
             return nn.functional.normalize(perceptron(block))
         joint = block.new_full((len(block), self.n_components), torch.nan)
-        if bool(present.any()):
+        # A single row has no batch statistics; without a vector it teaches nothing this time.
+        if int(present.sum()) >= (2 if self.training else 1):
             joint[present] = nn.functional.normalize(perceptron(block[present]))
         return joint
 

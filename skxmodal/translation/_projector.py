@@ -144,11 +144,7 @@ class JointProjector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"row {np.flatnonzero(nothing)[0]} has no modality at all: leave such rows out"
             )
         for name, rows in present.items():
-            if name not in self._learned and rows.any():
-                raise ValueError(
-                    f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which no row had "
-                    "in fit"
-                )
+            check_learned(name, rows, self._learned)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -160,6 +156,14 @@ class JointProjector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
 def _widths(columns: dict[str, slice]) -> dict[str, int]:
     return {name: block.stop - block.start for name, block in columns.items()}
+
+
+def check_learned(name: str, rows: np.ndarray, learned: set[str]) -> None:
+    """Raise when a row has a modality that cannot be projected."""
+    if name not in learned and rows.any():
+        raise ValueError(
+            f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which no row had in fit"
+        )
 
 
 def check_components(n_components: int, n_rows: int, n_columns: int, name: str) -> None:

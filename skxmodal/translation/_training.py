@@ -83,7 +83,7 @@ class EpochProgress(Callback):
         self._bar.set_postfix(losses, refresh=False)
         self._bar.update()
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def close(self) -> None:
         """Close the bar, which is not kept: it could not be pickled."""
         self._bar.close()
         del self._bar

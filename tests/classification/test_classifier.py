@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmodal.classification import ModalityAgnosticClassifier
@@ -110,6 +110,68 @@ def test_string_labels_may_be_missing(heard_and_seen, unlabelled):
     assert set(predicted) == set(names)
 
 
+def test_lists_of_labels_may_have_gaps(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    names = ["flute", "organ", "voice"]
+    marked = [np.nan if label == -1 else names[label] for label in labels]
+    assert set(agnostic().fit(X, marked).classes_) == set(names)
+    counted = pd.Series(np.where(labels == -1, None, labels)).astype("Int64")
+    assert agnostic().fit(X, counted).classes_.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "None", "<NA>", ""])
+def test_a_missing_label_turned_into_text_is_not_taken_for_a_class(heard_and_seen, text):
+    X, labels, _ = heard_and_seen
+    marked = np.where(labels == -1, text, "organ")
+    with pytest.raises(ValueError, match="row 0 is a missing label turned into text"):
+        agnostic().fit(X, marked)
+
+
+def test_nullable_columns_are_tables_too(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    expected = agnostic().fit(X, labels).predict(X)
+    nullable = X.convert_dtypes()
+    np.testing.assert_array_equal(agnostic().fit(nullable, labels).predict(nullable), expected)
+
+
+def test_widths_given_to_the_classifier_reach_the_joint_space(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic().set_params(modalities={"audio": 8, "image": 6})
+    expected = agnostic().fit(X, labels).predict(X)
+    np.testing.assert_array_equal(model.fit(X.to_numpy(), labels).predict(X.to_numpy()), expected)
+
+
+def test_a_pipeline_on_arrays_knows_the_widths_of_its_projector(heard_and_seen):
+    from sklearn.preprocessing import StandardScaler
+
+    X, labels, y = heard_and_seen
+    joint = CCAProjector(3, modalities={"audio": 8, "image": 6})
+    model = agnostic(Pipeline([("scale", StandardScaler()), ("cca", joint)]))
+    assert model.fit(X.to_numpy(), labels).score(X.to_numpy(), y) > 0.9
+
+
+def test_a_cell_that_cannot_be_read_leaves_the_rows_other_modality(tmp_path):
+    from skxmodal.datasets import make_instruments
+    from skxmodal.embedders import MediaWarning, make_embedder
+
+    data = make_instruments(24, classes=["drums", "flute"], difficulty=0.1)
+    broken = data.frame.copy()
+    broken.loc[5, "audio"] = str(tmp_path / "gone.wav")
+    joint = Pipeline([("embed", make_embedder(on_error="warn")), ("cca", CCAProjector(4))])
+    with pytest.warns(MediaWarning, match="row 5, .*gone.wav"):
+        model = agnostic(joint).fit(broken, data.target)
+    with pytest.warns(MediaWarning, match="1 of 24 cells"):
+        assert len(model.predict(broken)) == 24
+
+
+def test_errors_name_the_row_of_the_table(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic(PCAProjector(3)).fit(select_modality(X, "audio"), labels)
+    mixed = pd.concat([X.iloc[200:203], X.iloc[300:303]])
+    with pytest.raises(ValueError, match="row 3 has the modality 'image', which no row had"):
+        model.predict(mixed)
+
+
 def test_a_frozen_joint_space_is_not_refitted(heard_and_seen):
     X, labels, _ = heard_and_seen
     joint = CCAProjector(3).fit(X)
@@ -122,6 +184,24 @@ def test_classifiers_without_probabilities_vote_by_their_decision_function(heard
     model = agnostic(classifier=LinearSVC(random_state=0)).fit(X, labels)
     assert not hasattr(model, "predict_proba")
     assert model.score(X, y) > 0.9
+
+
+def test_with_one_modality_the_classifier_decides_by_its_own_rule(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic(classifier=SVC(decision_function_shape="ovo")).fit(X, labels)
+    heard = select_modality(X.iloc[:300], "audio")
+    expected = model.classifier_.predict(model.transform(heard))
+    np.testing.assert_array_equal(model.predict(heard), expected)
+
+
+def test_scores_that_are_not_one_a_class_cannot_be_averaged():
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 4
+    cause = 4 * np.eye(4)[y] + rng.normal(size=(80, 4))
+    X = concat_modalities(audio=cause, image=-cause)
+    model = agnostic(CCAProjector(4), SVC(decision_function_shape="ovo")).fit(X, y)
+    with pytest.raises(ValueError, match="6 scores for 4 classes"):
+        model.predict(X)
 
 
 def test_the_default_is_the_papers_forest(heard_and_seen):

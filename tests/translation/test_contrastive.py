@@ -87,6 +87,30 @@ def test_a_sampler_may_pair_anew(pairs):
     assert honest < shuffled - 0.2
 
 
+def test_an_interruption_is_not_a_success(pairs):
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small(callbacks=[Interrupt()]).fit(pairs)
+
+
+def test_a_batch_with_one_row_of_a_rare_modality_is_survived(pairs):
+    pairs["text__0"], pairs["text__1"] = pairs["audio__0"], pairs["audio__1"]
+    pairs.iloc[12:, -2:] = np.nan
+    fitted = small(batch_size=16, validation_fraction=0, max_epochs=30).fit(pairs)
+    assert np.isfinite(fitted.transform(pairs)).all()
+
+
+def test_a_modality_without_training_pairs_is_named(pairs):
+    pairs["text__0"] = np.nan
+    pairs.iloc[0, -1] = 1.0
+    with pytest.raises(ValueError, match="training pairs have the modality 'text'"):
+        small().fit(pairs)
+
+
 def test_pickles_carry_no_training_data(pairs):
     import pickle
 
