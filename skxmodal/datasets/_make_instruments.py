@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from ..utils import check_choice, check_number, progress_bar
 from ._instruments._classes import AUDIOSET_COUNTS, INSTRUMENTS, Instrument, get_instrument
-from ._manifest import write_manifest
+from ._manifest import manifest_text, write_manifest
 
 _SUBSETS = ("translation", "retrieval", "train", "test")
 _ROWS_PER_TASK = 32
@@ -123,6 +123,8 @@ def make_instruments(
     ------
     ValueError, TypeError
         When a parameter is out of its range.
+    FileExistsError
+        When ``out`` already holds another data set.
 
     References
     ----------
@@ -158,33 +160,33 @@ def make_instruments(
         difficulty=difficulty,
         random_state=random_state,
     )
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        for name in ("audio", "image"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+    names = [instrument.name for instrument in instruments]
+    labelled = subset != "translation"
+    target = np.array([names.index(row.heard) if labelled else -1 for row in rows])
+    label_ids = np.empty(n_samples, dtype=object)
+    label_ids[:] = [(get_instrument(row.heard).audioset_id,) for row in rows]
+    files = None
+    if out is not None:
+        files = _Files(Path(out), subset, audio_format)
+        files.prepare(rows, [row.heard if labelled else None for row in rows], label_ids)
     cells = list(
         progress_bar(
-            _render_all(rows, folder, audio_format, n_jobs),
+            _render_all(rows, files, n_jobs),
             verbose=verbose,
             description=f"making {subset} instruments",
             total=n_samples,
             unit="pair",
         )
     )
-    names = [instrument.name for instrument in instruments]
-    labelled = subset != "translation"
-    target = np.array([names.index(row.heard) if labelled else -1 for row in rows])
-    label_ids = np.empty(n_samples, dtype=object)
-    label_ids[:] = [(get_instrument(row.heard).audioset_id,) for row in rows]
     frame = pd.DataFrame(
         {
             "audio": pd.Series([audio for audio, _ in cells], dtype=object),
             "image": pd.Series([image for _, image in cells], dtype=object),
         }
     )
-    if folder is not None:
+    if files is not None:
         labels = [row.heard if labelled else None for row in rows]
-        write_manifest(folder / "manifest.csv", frame, labels, label_ids)
+        write_manifest(files.manifest, frame, labels, label_ids)
     columns = ["heard", "seen", "pitch", "loudness", "size", "contrast"]
     return Bunch(
         frame=frame,
@@ -197,9 +199,11 @@ def make_instruments(
 
 
 def _choose_classes(classes: int | Sequence[str]) -> list[Instrument]:
-    if isinstance(classes, int):
+    if isinstance(classes, Integral):
         check_number("classes", classes, integer=True, low=2, high=len(INSTRUMENTS))
-        return list(INSTRUMENTS[:classes])
+        return list(INSTRUMENTS[: int(classes)])
+    if isinstance(classes, str):
+        raise TypeError(f"classes must be a number or a list of names, got {classes!r}")
     chosen = sorted({get_instrument(name).name for name in classes})
     if len(chosen) < 2:
         raise ValueError(f"classes must name two instruments or more, got {list(classes)!r}")
@@ -212,7 +216,7 @@ def _frequencies(instruments: list[Instrument], skew: float | str) -> np.ndarray
         check_choice("skew", skew, ("audioset",))
         frequency = np.array([AUDIOSET_COUNTS[instrument.name] for instrument in instruments])
     else:
-        check_number("skew", skew, low=1)
+        check_number("skew", skew, low=1, below=np.inf)
         frequency = float(skew) ** -np.arange(len(instruments))
     return frequency / frequency.sum()
 
@@ -229,6 +233,7 @@ def _plan(
 ) -> list[_Row]:
     """Draw the classes and the causes of every row, and a seed for what is rendered of it."""
     if isinstance(random_state, (int, np.integer)):
+        check_number("random_state", random_state, integer=True, low=0)
         seed = int(random_state)
     else:
         seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
@@ -263,28 +268,61 @@ def _plan(
     ]
 
 
+@dataclass(frozen=True)
+class _Files:
+    """Where the samples of one subset are written."""
+
+    folder: Path
+    subset: str
+    audio_format: str
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.csv"
+
+    def audio(self, number: int) -> Path:
+        return self.folder / "audio" / f"{self.subset}-{number:06d}.{self.audio_format}"
+
+    def image(self, number: int) -> Path:
+        return self.folder / "image" / f"{self.subset}-{number:06d}.png"
+
+    def prepare(self, rows: list[_Row], labels: list[str | None], label_ids: np.ndarray) -> None:
+        """Make the folders; refuse to mix with another data set that is there already."""
+        frame = {
+            "audio": [str(self.audio(row.number)) for row in rows],
+            "image": [str(self.image(row.number)) for row in rows],
+        }
+        if self.manifest.exists():
+            import pandas as pd
+
+            wanted = manifest_text(self.folder, pd.DataFrame(frame), labels, label_ids)
+            if self.manifest.read_text("utf-8") != wanted:
+                raise FileExistsError(
+                    f"{str(self.folder)!r} already holds another data set: choose another folder"
+                )
+        for name in ("audio", "image"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+
 def _render_all(
-    rows: list[_Row], folder: Path | None, audio_format: str, n_jobs: int | None
+    rows: list[_Row], files: _Files | None, n_jobs: int | None
 ) -> Iterator[tuple[Any, Any]]:
     """Render in order, a few rows a task; processes, because drawing holds Python's lock."""
-    render = partial(_render_some, folder=folder, audio_format=audio_format)
     tasks = [rows[start : start + _ROWS_PER_TASK] for start in range(0, len(rows), _ROWS_PER_TASK)]
     if effective_n_jobs(n_jobs) == 1 or len(tasks) == 1:
         for task in tasks:
-            yield from render(task)
+            yield from _render_some(task, files)
         return
     parallel = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="2*n_jobs")
-    for cells in parallel(delayed(render)(task) for task in tasks):
+    for cells in parallel(delayed(_render_some)(task, files) for task in tasks):
         yield from cells
 
 
-def _render_some(
-    rows: list[_Row], *, folder: Path | None, audio_format: str
-) -> list[tuple[Any, Any]]:
-    return [_render(row, folder, audio_format) for row in rows]
+def _render_some(rows: list[_Row], files: _Files | None) -> list[tuple[Any, Any]]:
+    return [_render(row, files) for row in rows]
 
 
-def _render(row: _Row, folder: Path | None, audio_format: str) -> tuple[Any, Any]:
+def _render(row: _Row, files: _Files | None) -> tuple[Any, Any]:
     """Make one sound and one picture: arrays, or the paths of files."""
     from ._instruments._picture import render_picture
     from ._instruments._sound import SAMPLE_RATE, render_sound
@@ -305,16 +343,17 @@ def _render(row: _Row, folder: Path | None, audio_format: str) -> tuple[Any, Any
         difficulty=row.difficulty,
         rng=picture_rng,
     )
-    if folder is None:
+    if files is None:
         return (SAMPLE_RATE, samples), picture
     import soundfile
     from PIL import Image
 
-    audio = folder / "audio" / f"{row.number:06d}.{audio_format}"
-    image = folder / "image" / f"{row.number:06d}.png"
+    audio, image = files.audio(row.number), files.image(row.number)
     # Under another name first: a file that is there is whole.
     partial_audio, partial_image = (path.with_name(path.name + ".part") for path in (audio, image))
-    soundfile.write(partial_audio, samples, SAMPLE_RATE, format=audio_format, subtype="PCM_16")
+    soundfile.write(
+        partial_audio, samples, SAMPLE_RATE, format=files.audio_format, subtype="PCM_16"
+    )
     partial_audio.replace(audio)
     Image.fromarray(picture).save(partial_image, format="PNG", compress_level=1)
     partial_image.replace(image)

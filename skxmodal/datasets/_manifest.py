@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,32 +22,43 @@ def write_manifest(
     label_ids: Iterable[tuple[str, ...]],
 ) -> None:
     """Write paths (relative to the manifest where they lie below it), labels and label ids."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(manifest_text(path.parent, frame, labels, label_ids), "utf-8")
+    partial.replace(path)
+
+
+def manifest_text(
+    folder: Path, frame: Any, labels: Sequence[str | None], label_ids: Iterable[tuple[str, ...]]
+) -> str:
+    """Return what :func:`write_manifest` writes."""
     import pandas as pd
 
-    path = Path(path)
     table = pd.DataFrame(
         {
-            name: [None if cell is None else _relative(cell, path.parent) for cell in frame[name]]
+            name: [None if cell is None else _relative(cell, folder) for cell in frame[name]]
             for name in frame.columns
         }
     )
     table[_LABEL] = list(labels)
     table[_LABEL_IDS] = [_ID_SEPARATOR.join(ids) for ids in label_ids]
-    partial = path.with_name(path.name + ".part")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
+    return table.to_csv(index=False, lineterminator="\n")
 
 
-def load_manifest(path: str | os.PathLike) -> Bunch:
+def load_manifest(
+    path: str | os.PathLike, *, modalities: Sequence[str] = ("audio", "image")
+) -> Bunch:
     """Read a table of media files and labels.
 
     Parameters
     ----------
     path : str or path-like
-        CSV file with one column of paths per modality (``audio``, ``image``, ...; relative ones
-        start at the manifest's folder, an empty cell is missing), and optionally ``label`` (a
-        class name; empty: unlabelled) and ``label_ids`` (ids of a taxonomy, separated by
-        spaces).
+        CSV file (commas, a header line). The columns named by ``modalities`` hold paths
+        (relative ones start at the manifest's folder, ``~`` is the home folder, an empty cell is
+        missing); ``label``, if it is there, a class name (empty: unlabelled); ``label_ids`` ids of
+        a taxonomy, separated by spaces. Other columns are ignored.
+    modalities : sequence of str, default=("audio", "image")
+        Names of the columns of media. Those that are there are read; at least one must be.
 
     Returns
     -------
@@ -67,7 +79,8 @@ def load_manifest(path: str | os.PathLike) -> Bunch:
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is not a CSV table, or has no column of media.
+        When the file is not a CSV table, a line has another number of fields than the header, no
+        column of media is there, or a cell is a web address.
 
     Examples
     --------
@@ -81,41 +94,68 @@ def load_manifest(path: str | os.PathLike) -> Bunch:
     import pandas as pd
 
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no manifest {str(path)!r}")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"the manifest {str(path)!r} is not a CSV table: {error}") from None
-    modalities = [name for name in table.columns if name not in (_LABEL, _LABEL_IDS)]
-    if not modalities:
+    columns, n_rows = _read_columns(path)
+    names = [name for name in modalities if name in columns]
+    if not names:
         raise ValueError(
-            f"the manifest {str(path)!r} has no column of media, only {list(table.columns)}: "
-            "name one 'audio' or 'image'"
+            f"the manifest {str(path)!r} has no column of media: its columns are "
+            f"{', '.join(map(repr, columns))}, not {' or '.join(map(repr, modalities))}; rename "
+            "them, or pass modalities="
         )
     frame = pd.DataFrame(
-        {
-            name: pd.Series(
-                [str(path.parent / cell) if cell else None for cell in table[name]], dtype=object
-            )
-            for name in modalities
-        }
+        {name: pd.Series(_media_cells(path, name, columns[name]), dtype=object) for name in names}
     )
-    labels = table[_LABEL] if _LABEL in table else pd.Series([""] * len(table))
-    names = sorted(set(labels) - {""})
-    code = {name: number for number, name in enumerate(names)}
-    label_ids = np.empty(len(table), dtype=object)
+    labels = columns.get(_LABEL, [""] * n_rows)
+    classes = sorted(set(labels) - {""})
+    code = {name: number for number, name in enumerate(classes)}
+    label_ids = np.empty(n_rows, dtype=object)
     label_ids[:] = [
         tuple(ids.split(_ID_SEPARATOR)) if ids else ()
-        for ids in (table[_LABEL_IDS] if _LABEL_IDS in table else [""] * len(table))
+        for ids in columns.get(_LABEL_IDS, [""] * n_rows)
     ]
     return Bunch(
         frame=frame,
         target=np.array([code.get(label, -1) for label in labels], dtype=int),
-        target_names=names,
+        target_names=classes,
         label_ids=label_ids,
         DESCR=f"Media listed in {path.name}.",
     )
+
+
+def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
+    """Read a CSV file strictly: every line has as many fields as the header."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no manifest {str(path)!r}")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            rows = []
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise ValueError(
+                        f"line {reader.line_num} of the manifest {str(path)!r} has {len(row)} "
+                        f"fields, its header {len(header)}"
+                    )
+                if row:
+                    rows.append([cell.strip() for cell in row])
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"the manifest {str(path)!r} is not a CSV table: {error}") from None
+    if not header:
+        raise ValueError(f"the manifest {str(path)!r} is not a CSV table: it is empty")
+    columns = {name: [row[number] for row in rows] for number, name in enumerate(header)}
+    return columns, len(rows)
+
+
+def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:
+    """Resolve paths, and refuse what is none."""
+    for row, cell in enumerate(cells):
+        if "://" in cell:
+            raise ValueError(
+                f"row {row}, column {column!r} of the manifest {str(path)!r} is the web address "
+                f"{cell!r}: download it first"
+            )
+    return [str(path.parent / Path(cell).expanduser()) if cell else None for cell in cells]
 
 
 def _relative(cell: str | os.PathLike, folder: Path) -> str:

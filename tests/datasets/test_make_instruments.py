@@ -107,6 +107,14 @@ def test_files_hold_the_same_as_arrays_and_the_manifest_reads_back(tmp_path, aud
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_another_data_set_in_the_folder_is_not_overwritten(tmp_path):
+    first = make_instruments(4, classes=2, out=tmp_path)
+    with pytest.raises(FileExistsError, match="already holds another data set"):
+        make_instruments(2, classes=2, subset="test", out=tmp_path)
+    again = make_instruments(4, classes=2, out=tmp_path)
+    pd.testing.assert_frame_equal(first.frame, again.frame)
+
+
 def test_unlabelled_rows_stay_unlabelled_in_the_manifest(tmp_path):
     make_instruments(4, subset="translation", out=tmp_path)
     assert (load_manifest(tmp_path / "manifest.csv").target == -1).all()
@@ -130,6 +138,9 @@ def test_the_embedder_takes_the_frame_as_it_is():
         ({"subset": "validation"}, "subset must be one of"),
         ({"classes": 1}, "classes must be an integer >= 2 and <= 18"),
         ({"classes": ["kazoo", "flute"]}, "unknown instrument 'kazoo'"),
+        ({"classes": "flute"}, "classes must be a number or a list of names, got 'flute'"),
+        ({"skew": np.inf}, "skew must be a number >= 1"),
+        ({"random_state": -1}, "random_state must be an integer >= 0"),
         ({"classes": ["flute"]}, "classes must name two instruments or more"),
         ({"pair_noise": 1.5}, "pair_noise must be a number >= 0 and <= 1"),
         ({"skew": 0.5}, "skew must be a number >= 1"),
@@ -139,7 +150,7 @@ def test_the_embedder_takes_the_frame_as_it_is():
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         make_instruments(**{"n_samples": 2, "subset": "translation", **arguments})
 
 
