@@ -75,7 +75,12 @@ def concat_modalities(**blocks: Any) -> Any:
                 f"the block of modality {name!r} is None: leave it out, or pass rows of NaN for "
                 "samples without it"
             )
-        if index is None and isinstance(block, pd.DataFrame):
+        if isinstance(block, pd.DataFrame):
+            if index is not None and not block.index.equals(index):
+                raise ValueError(
+                    f"the rows of modality {name!r} have another index than those before: bring "
+                    "them into one order, then reset_index or use the same index"
+                )
             index = block.index
         array = np.asarray(block)
         if array.ndim != 2:

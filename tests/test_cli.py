@@ -21,7 +21,7 @@ def test_without_network_and_mirror_one_sentence_says_what_is_missing(
     assert main(["reproduce", "--dataset", "digits", "--quiet", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert len(error.strip().splitlines()) == 1
-    assert "free-spoken-digit-dataset" in error
+    assert "the Free Spoken Digit Dataset could not be fetched" in error
     assert "SKXMODAL_MIRROR" in error
     assert not (tmp_path / "results.json").exists()
 

@@ -334,3 +334,9 @@ def test_melting_a_molten_table_changes_nothing(embeddings):
     np.testing.assert_array_equal(values(twice), values(once))
     assert y_again.tolist() == y.tolist()
     assert modality_again.tolist() == modality.tolist()
+
+
+def test_blocks_whose_rows_are_in_another_order_are_not_paired_by_position():
+    block = pd.DataFrame(np.eye(3))
+    with pytest.raises(ValueError, match="modality 'image' have another index"):
+        concat_modalities(audio=block, image=block.iloc[::-1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +198,11 @@ def make_instruments(
 
 
 def _choose_classes(classes: int | Sequence[str]) -> list[Instrument]:
-    if isinstance(classes, Integral):
-        check_number("classes", classes, integer=True, low=2, high=len(INSTRUMENTS))
-        return list(INSTRUMENTS[: int(classes)])
     if isinstance(classes, str):
         raise TypeError(f"classes must be a number or a list of names, got {classes!r}")
+    if not isinstance(classes, Sequence):
+        check_number("classes", classes, integer=True, low=2, high=len(INSTRUMENTS))
+        return list(INSTRUMENTS[: int(classes)])
     chosen = sorted({get_instrument(name).name for name in classes})
     if len(chosen) < 2:
         raise ValueError(f"classes must name two instruments or more, got {list(classes)!r}")

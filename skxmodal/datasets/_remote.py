@@ -36,11 +36,12 @@ class RemoteFile:
     digest: str | None  # "<kind>:<hexadecimal>"; None: pinned on first use
     licence: str
     size: int | None = None  # bytes
+    title: str = ""  # what it is, where its name does not say so
 
     @property
     def name(self) -> str:
-        """File name, the last part of the URL's path."""
-        return self.url.rpartition("/")[2]
+        """What an error calls it: its title, or the last part of the URL's path."""
+        return self.title or self.url.rpartition("/")[2]
 
     def place(self, root: Path) -> Path:
         """Where the file lies below a data home or a mirror folder."""
@@ -58,6 +59,7 @@ SPOKEN_DIGITS = RemoteFile(
     # The host packs the archive anew at will: its contents are checked instead (_archives.py).
     digest=None,
     licence="CC BY-SA 4.0",
+    title="the Free Spoken Digit Dataset",
 )
 
 
@@ -166,6 +168,7 @@ class _MirrorFirstDownloader:
         failures = []
         mirror = os.environ.get("SKXMODAL_MIRROR", "")
         if mirror and not mirror.startswith(("http://", "https://")):
+            mirror = mirror.removeprefix("file://")
             place = self.remote.place(Path(mirror).expanduser())
             if place.is_file():
                 shutil.copyfile(place, output_file)
@@ -184,8 +187,8 @@ class _MirrorFirstDownloader:
             return
         failures.append(failure)
         raise RemoteFileError(
-            f"{self.remote.name} could not be fetched: {'; '.join(failures)}. Set SKXMODAL_MIRROR "
-            "to a folder or base URL that holds it as <host>/<path>"
+            f"{self.remote.name} could not be fetched ({'; '.join(failures)}): set "
+            "SKXMODAL_MIRROR to a folder or base URL that holds it as <host>/<path>"
         )
 
     def _download(self, url: str, output_file: Any, pooch_: Any) -> str | None:

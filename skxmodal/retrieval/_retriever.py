@@ -369,7 +369,10 @@ class CrossModalRetriever(JointSpaceHost):
                 )
             return list(self.galleries_)
         if target not in self.galleries_:
-            raise ValueError(f"No row with the modality {target!r} was indexed.")
+            raise ValueError(
+                f"No row with the modality {target!r} was indexed, only "
+                f"{', '.join(self.galleries_)}."
+            )
         return [target]
 
 

@@ -184,7 +184,7 @@ def test_a_damaged_cached_file_is_missing_where_nothing_may_be_downloaded(remote
 def test_a_404_is_reported_with_the_address_and_the_remedy(origin, home):
     remote = RemoteFile(origin.url + "/gone.bin", sha256(CONTENT), "CC0")
     with pytest.raises(
-        RemoteFileError, match=rf"{origin.url}/gone\.bin answered 404\. Set SKXMODAL_MIRROR"
+        RemoteFileError, match=rf"{origin.url}/gone\.bin answered 404\): set SKXMODAL_MIRROR"
     ):
         fetch_file(remote, data_home=home)
     assert files_below(home) == []
