@@ -200,7 +200,7 @@ def make_instruments(
 def _choose_classes(classes: int | Sequence[str]) -> list[Instrument]:
     if isinstance(classes, str):
         raise TypeError(f"classes must be a number or a list of names, got {classes!r}")
-    if not isinstance(classes, Sequence):
+    if not isinstance(classes, (Sequence, np.ndarray)):
         check_number("classes", classes, integer=True, low=2, high=len(INSTRUMENTS))
         return list(INSTRUMENTS[: int(classes)])
     chosen = sorted({get_instrument(name).name for name in classes})
