@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ _INHERITED: list[Any] = []
 Runner = Callable[[torch.Tensor], np.ndarray]
 
 
-class NativeEncoder:
+class NativeEncoder(ABC):
     """A pretrained network run by PyTorch or ONNX Runtime.
 
     Parameters
@@ -99,9 +100,9 @@ class NativeEncoder:
         }
         return json.dumps(identity, sort_keys=True)
 
+    @abstractmethod
     def windows(self, media: np.ndarray) -> np.ndarray:
         """Cut or resize one decoded cell into the network's windows."""
-        raise NotImplementedError
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """Return float32 ``(n_windows, n_features)``, the same for any grouping of the windows."""
@@ -114,13 +115,13 @@ class NativeEncoder:
                 out[start : start + step] = runner(self._inputs(windows[start : start + step]))
         return self._finish(out)
 
+    @abstractmethod
     def network(self) -> nn.Module:
         """Return the bare network, its layers defined in the order of the weight file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _inputs(self, windows: np.ndarray) -> torch.Tensor:
         """Return the network's input ``(n, channels, height, width)`` for some windows."""
-        raise NotImplementedError
 
     def _finish(self, embeddings: np.ndarray) -> np.ndarray:
         """Last step behind the network."""
@@ -148,9 +149,9 @@ class NativeEncoder:
         self._read_weights(network)
         return fold(network)
 
+    @abstractmethod
     def example_input(self) -> torch.Tensor:
         """Return an input like those the network gets, for the check of an export."""
-        raise NotImplementedError
 
     def _runner(self) -> Runner:
         """Return what runs the network in this process, made on first use."""

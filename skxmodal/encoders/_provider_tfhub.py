@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def load(model: str, modality: str, *, name: str) -> ProvidedEncoder:
     return encoder_class(name, module, digest_of_folder(folder))
 
 
-class _HubEncoder(ProvidedEncoder):
+class _HubEncoder(ProvidedEncoder, ABC):
     """A module and the function in it that is called."""
 
     def __init__(self, name: str, module: Any, digest: str) -> None:
@@ -65,9 +66,9 @@ class _HubEncoder(ProvidedEncoder):
     def _prepare(self) -> None:
         """Find out what the module takes."""
 
+    @abstractmethod
     def _probe(self) -> np.ndarray:
         """Return an input, for the dimension."""
-        raise NotImplementedError
 
     def _signature(self) -> Any:
         """Return the signature of a module that is not itself a function."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def load(model: str, modality: str, *, name: str, device: Any = "auto") -> Provi
     return encoder_class(name, processor, network, set(report["missing_keys"]), device)
 
 
-class _TransformersEncoder(ProvidedEncoder):
+class _TransformersEncoder(ProvidedEncoder, ABC):
     """One side of a model: its processor, its network, and what becomes of the tokens.
 
     The vector is the model's own projection where it has one (``get_image_features`` of CLIP),
@@ -100,17 +101,17 @@ class _TransformersEncoder(ProvidedEncoder):
     def _prepare(self) -> None:
         """Find out what the processor does."""
 
+    @abstractmethod
     def _probe(self) -> Any:
         """Return a cell, for the dimension."""
-        raise NotImplementedError
 
+    @abstractmethod
     def windows(self, media: Any) -> np.ndarray:
         """Return what the network takes, one row per piece of a cell."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """Return float32 ``(n, n_features)``."""
-        raise NotImplementedError
 
     def _run(self, **inputs: np.ndarray) -> np.ndarray:
         """Run the network on named inputs."""
