@@ -125,8 +125,10 @@ def test_the_cache_changes_no_score(small_search, log):
 @pytest.mark.parametrize("stall", [3, 20, 40])
 def test_a_killed_search_that_is_started_again_encodes_every_clip_once(cache, log, stall):
     first = start(cache, log, 0, stall)
-    assert first.stdout.readline() == "stalled\n"
-    kill(first)
+    try:
+        assert first.stdout.readline() == "stalled\n"
+    finally:
+        kill(first)
     assert 0 < passes(log).total() < ONCE.total()
     finish(start(cache, log))
     assert passes(log) == ONCE
@@ -163,9 +165,12 @@ def test_two_searches_at_once_share_the_work(cache, log):
 @pytest.mark.slow
 def test_a_search_beside_one_that_is_killed_encodes_every_clip_once(cache, log):
     killed = start(cache, log, 0.02, 10)
-    beside = start(cache, log, 0.02)
-    assert killed.stdout.readline() == "stalled\n"
-    time.sleep(0.5)
-    kill(killed)
+    try:
+        assert killed.stdout.readline() == "stalled\n"
+        # Only now, or it might leave the other one too little work to stall at.
+        beside = start(cache, log, 0.02)
+        time.sleep(2)
+    finally:
+        kill(killed)
     finish(beside)
     assert passes(log) == ONCE
