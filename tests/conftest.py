@@ -42,10 +42,16 @@ def _data_home(shared_data_home, monkeypatch):
     monkeypatch.delenv("SKXMODAL_MIRROR", raising=False)
 
 
-@pytest.fixture
-def mirror(monkeypatch):
-    """The folder of real data, as ``SKXMODAL_MIRROR``."""
+@pytest.fixture(scope="session")
+def mirror_folder():
+    """The folder of real data."""
     if not _MIRROR.is_dir():
         pytest.skip("the real data need a mirror: set SKXMODAL_MIRROR to a folder that holds them")
-    monkeypatch.setenv("SKXMODAL_MIRROR", str(_MIRROR))
     return _MIRROR
+
+
+@pytest.fixture
+def mirror(mirror_folder, monkeypatch):
+    """The folder of real data, as ``SKXMODAL_MIRROR``."""
+    monkeypatch.setenv("SKXMODAL_MIRROR", str(mirror_folder))
+    return mirror_folder

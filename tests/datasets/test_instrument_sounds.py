@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,8 @@ from skxmodal.datasets._instruments._notes import Part
 from skxmodal.datasets._instruments._oscillators import decaying_modes, from_loop, string_loop
 from skxmodal.datasets._instruments._sound import _MODELS, SAMPLE_RATE, render_sound
 
-MIRROR = Path(__file__).resolve().parents[3] / "shared" / "mirror"
-AUDIOSET = MIRROR / "storage.googleapis.com" / "us_audioset" / "youtube_corpus" / "v1" / "csv"
-ONTOLOGY = MIRROR / "raw.githubusercontent.com" / "audioset" / "ontology"
+AUDIOSET = "storage.googleapis.com/us_audioset/youtube_corpus/v1/csv"
+ONTOLOGY = "raw.githubusercontent.com/audioset/ontology"
 
 NAMES = [instrument.name for instrument in INSTRUMENTS]
 UNPITCHED = {"cymbals", "drums"}
@@ -49,10 +47,9 @@ def harmonic(power, frequency):
 
 
 @pytest.fixture
-def segment_lists():
-    files = [AUDIOSET / "balanced_train_segments.csv", AUDIOSET / "eval_segments.csv"]
-    if not all(file.exists() for file in files):
-        pytest.skip("the AudioSet segment lists are not beside the repository")
+def segment_lists(mirror):
+    names = ("balanced_train_segments.csv", "eval_segments.csv")
+    files = [mirror / AUDIOSET / name for name in names]
     clips = []
     for file in files:
         with file.open(encoding="utf-8") as lines:
@@ -66,10 +63,8 @@ def test_classes_are_the_papers_eighteen_in_alphabetical_order():
     assert sorted(NAMES) == NAMES == list(AUDIOSET_COUNTS)
 
 
-def test_labels_are_those_of_the_audioset_label_list():
-    file = AUDIOSET / "class_labels_indices.csv"
-    if not file.exists():
-        pytest.skip("the AudioSet label list is not beside the repository")
+def test_labels_are_those_of_the_audioset_label_list(mirror):
+    file = mirror / AUDIOSET / "class_labels_indices.csv"
     with file.open(encoding="utf-8") as lines:
         names = {row["mid"]: row["display_name"] for row in csv.DictReader(lines)}
     labels = {item.audioset_id: item.audioset_name for item in INSTRUMENTS}
@@ -77,11 +72,9 @@ def test_labels_are_those_of_the_audioset_label_list():
     assert len(labels) == 18
 
 
-def test_labels_are_in_the_ontology():
-    files = sorted(ONTOLOGY.glob("*/ontology.json"))
-    if not files:
-        pytest.skip("the AudioSet ontology is not beside the repository")
-    names = {row["id"]: row["name"] for row in json.loads(files[0].read_text(encoding="utf-8"))}
+def test_labels_are_in_the_ontology(mirror):
+    (file,) = (mirror / ONTOLOGY).glob("*/ontology.json")
+    names = {row["id"]: row["name"] for row in json.loads(file.read_text(encoding="utf-8"))}
     assert all(names[item.audioset_id] == item.audioset_name for item in INSTRUMENTS)
 
 

@@ -1,7 +1,6 @@
 """Taxonomies of classes."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from skxmodal.datasets._fetch_ontology import AUDIOSET_ONTOLOGY, fetch_audioset_
 from skxmodal.datasets._ontology import Ontology
 from skxmodal.datasets._remote import RemoteFileError
 
-MIRROR = Path(__file__).parents[3] / "shared" / "mirror"
 EDGES = [
     ("strings", "violin"),
     ("strings", "piano"),
@@ -29,11 +27,9 @@ def tree():
 
 
 @pytest.fixture(scope="module")
-def audioset(tmp_path_factory):
-    if not MIRROR.is_dir():
-        pytest.skip("the mirror of the ontology is not here")
+def audioset(mirror_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SKXMODAL_MIRROR", str(MIRROR))
+        patch.setenv("SKXMODAL_MIRROR", str(mirror_folder))
         return fetch_audioset_ontology(data_home=tmp_path_factory.mktemp("home"))
 
 

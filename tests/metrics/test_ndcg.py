@@ -1,7 +1,5 @@
 """NDCG of retrieval against scikit-learn, by its properties, and on real label sets."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +17,6 @@ from skxmodal.metrics import (
     retrieval_ndcg_score,
 )
 from skxmodal.utils import _topk
-
-MIRROR = Path(__file__).parents[3] / "shared" / "mirror"
 
 
 def similarities(Q, G, metric):
@@ -312,15 +308,14 @@ def test_random_ndcg_of_one_class_is_1():
     np.testing.assert_allclose(random_ndcg(["a"] * 2, ["a"] * 9, per_query=True), [1, 1])
 
 
-def read_audioset_label_sets():
-    folder = MIRROR / "storage.googleapis.com/us_audioset/youtube_corpus/v1/csv"
+def read_audioset_label_sets(mirror):
+    folder = mirror / "storage.googleapis.com/us_audioset/youtube_corpus/v1/csv"
     for name in ("balanced_train_segments.csv", "eval_segments.csv"):
         for line in (folder / name).read_text().splitlines():
             if not line.startswith("#"):
                 yield line.split('"')[1].split(",")
 
 
-@pytest.mark.skipif(not MIRROR.is_dir(), reason="the mirror of AudioSet's lists is not here")
 @pytest.mark.parametrize(
     ("gain", "exclude", "expected"),
     [
@@ -330,12 +325,12 @@ def read_audioset_label_sets():
         ("exponential", False, 0.3328105393062664),
     ],
 )
-def test_random_ndcg_on_the_labels_of_audioset(gain, exclude, expected):
-    (path,) = MIRROR.glob("raw.githubusercontent.com/audioset/ontology/*/ontology.json")
+def test_random_ndcg_on_the_labels_of_audioset(mirror, gain, exclude, expected):
+    (path,) = mirror.glob("raw.githubusercontent.com/audioset/ontology/*/ontology.json")
     ontology = Ontology.from_json(path)
     tops = ("Musical instrument", "Singing", "Tools")
     wanted = {label for top in tops for label in ontology.descendants(top)}
-    sets = [labels for labels in read_audioset_label_sets() if wanted.intersection(labels)]
+    sets = [labels for labels in read_audioset_label_sets(mirror) if wanted.intersection(labels)]
     assert len(sets) == 8347
     relevance = TaxonomyRelevance(ontology) if exclude else TaxonomyRelevance(ontology, exclude=())
     value = random_ndcg(sets, sets, relevance=relevance, k=30, gain=gain)
