@@ -1,0 +1,20 @@
+"""``skxmodal encoders``: list the encoders."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    encoders = commands.add_parser("encoders", help="list the encoders")
+    encoders.add_argument("--modality", help="audio, image or another: only these")
+    encoders.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..embedders import list_encoders
+
+    print(list_encoders(options.modality).to_string(index=False))
+    return 0
