@@ -67,14 +67,18 @@ class LogMelEncoder:
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """Encode frames ``(n, 100, 400)`` to vectors, float32 ``(n, 640)``."""
+        bands = self.bands(windows)
+        segments = bands.reshape(-1, _N_SEGMENTS, _FRAMES_PER_SEGMENT, _N_MELS).mean(axis=2)
+        return segments.reshape(-1, self.n_features)
+
+    def bands(self, windows: np.ndarray) -> np.ndarray:
+        """Return the log mel bands of frames ``(n, 100, 400)``, float32 ``(n, 100, 64)``."""
         from scipy.fft import rfft
 
         spectrum = rfft(windows * self._hann, _FFT, axis=-1)
         power = spectrum.real**2 + spectrum.imag**2
         # A stack of equal products, one per window: the result does not depend on the batch.
-        bands = np.log(power @ self._filters + np.float32(_OFFSET))
-        segments = bands.reshape(-1, _N_SEGMENTS, _FRAMES_PER_SEGMENT, _N_MELS).mean(axis=2)
-        return segments.reshape(-1, self.n_features)
+        return np.log(power @ self._filters + np.float32(_OFFSET))
 
     @cached_property
     def _hann(self) -> np.ndarray:

@@ -13,9 +13,11 @@ from typing import Any
 
 from ._hog import HOGEncoder
 from ._logmel import LogMelEncoder
+from ._mfcc import MFCCEncoder
 from ._protocol import Encoder
 from ._providers import provider_spec
 from ._spec import EncoderSpec
+from ._thumbnail import ThumbnailEncoder
 from ._weights_files import find_native, fingerprint_with, native_specs
 
 _ENTRY_POINTS = "skxmodal.encoders"
@@ -324,23 +326,19 @@ def _read_entry_points() -> None:
                 )
 
 
-register_encoder(
-    EncoderSpec(
-        "logmel",
-        "audio",
-        LogMelEncoder.n_features,
-        LogMelEncoder,
-        input="16000 Hz",
-        source="log mel spectrogram, 64 bands x 10 segments",
+for _encoder, _input, _source in (
+    (LogMelEncoder, "16000 Hz", "log mel spectrogram, 64 bands x 10 segments"),
+    (MFCCEncoder, "16000 Hz", "Davis and Mermelstein 1980, 24 coefficients x 4 parts"),
+    (HOGEncoder, "48 x 48", "Dalal and Triggs 2005"),
+    (ThumbnailEncoder, "8 x 8", "Kasutani and Yamada 2001, its grid of colours"),
+):
+    register_encoder(
+        EncoderSpec(
+            _encoder.name,
+            _encoder.modality,
+            _encoder.n_features,
+            _encoder,
+            input=_input,
+            source=_source,
+        )
     )
-)
-register_encoder(
-    EncoderSpec(
-        "hog",
-        "image",
-        HOGEncoder.n_features,
-        HOGEncoder,
-        input="48 x 48",
-        source="Dalal and Triggs 2005",
-    )
-)
