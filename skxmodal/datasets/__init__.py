@@ -4,6 +4,7 @@ from ._audiovisual_digits import fetch_audiovisual_digits
 from ._data_home import clear_data_home, get_data_home
 from ._fetch_ontology import fetch_audioset_ontology
 from ._make_instruments import make_instruments
+from ._make_paired_embeddings import make_paired_embeddings
 from ._manifest import load_manifest
 from ._ontology import Ontology
 from ._remote import RemoteFileError
@@ -19,4 +20,5 @@ __all__ = [
     "get_data_home",
     "load_manifest",
     "make_instruments",
+    "make_paired_embeddings",
 ]
