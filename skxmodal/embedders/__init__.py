@@ -3,5 +3,13 @@
 from ..encoders import list_encoders
 from ._embedders import AudioEmbedder, ImageEmbedder, make_embedder
 from ._stream import MediaWarning
+from ._to_file import embed_to_file
 
-__all__ = ["AudioEmbedder", "ImageEmbedder", "MediaWarning", "list_encoders", "make_embedder"]
+__all__ = [
+    "AudioEmbedder",
+    "ImageEmbedder",
+    "MediaWarning",
+    "embed_to_file",
+    "list_encoders",
+    "make_embedder",
+]

@@ -1,0 +1,161 @@
+"""Embed more than fits in memory: straight to a file, some rows at a time, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from ..encoders import load_encoder
+from ..media import MediaError, as_cells
+from ..utils import check_number, progress_bar
+from ._content import hash_parts, media_key, split_fragment
+
+_PARTIAL, _STATE = ".part", ".part.json"
+
+
+def embed_to_file(
+    embedder: Any,
+    cells: Sequence[Any],
+    path: str | os.PathLike[str],
+    *,
+    chunk_size: int = 1024,
+    verbose: int = 0,
+) -> np.memmap:
+    """Embed a column of media into a ``.npy`` file; a second call takes up where one ended.
+
+    Rows go to ``<path>.part`` by chunks, and how many are safe stands in ``<path>.part.json``;
+    the file gets its name when it is whole. Memory holds one chunk, however long the column is.
+
+    Parameters
+    ----------
+    embedder : AudioEmbedder, ImageEmbedder or TextEmbedder
+        Its ``on_error`` decides what becomes of cells that cannot be read; the rows before an
+        error are kept for the next call.
+    cells : sequence
+        A column of a media table.
+    path : str or path-like
+        The file, ending in ``.npy``. A whole one is returned as it is when it was made from
+        these cells by this encoder; a half-written one for other cells or another encoder is
+        begun anew.
+    chunk_size : int, default=1024
+        Number of rows that are written at once.
+    verbose : int, default=0
+        Positive: a progress bar with the rate of rows.
+
+    Returns
+    -------
+    embeddings : numpy.memmap of shape (n_samples, n_features)
+        Read-only float32; ``NaN`` rows are missing.
+
+    Raises
+    ------
+    ValueError
+        When ``path`` is a whole file made from other cells or by another encoder.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from skxmodal.embedders import ImageEmbedder, embed_to_file
+    >>> path = os.path.join(tempfile.mkdtemp(), "image-hog.npy")
+    >>> embed_to_file(ImageEmbedder("hog"), [np.eye(64), None], path).shape
+    (2, 900)
+    """
+    path = Path(path)
+    if path.suffix != ".npy":
+        raise ValueError(f"path must end in .npy, got {str(path)!r}")
+    check_number("chunk_size", chunk_size, integer=True, low=1)
+    cells = as_cells(cells)
+    embedder = clone(embedder).set_params(verbose=0).fit(cells)
+    made_from = _recipe(embedder, cells)
+    state_file = path.with_name(path.name + _STATE)
+    origin_file = path.with_name(path.name + ".json")
+    if path.is_file():
+        if _read_json(origin_file).get("made_from") != made_from:
+            raise ValueError(
+                f"{str(path)!r} holds the embeddings of other media or of another encoder: "
+                "delete it, or choose another path"
+            )
+        return np.load(path, mmap_mode="r")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + _PARTIAL)
+    shape = (len(cells), embedder.n_features_out_)
+    state = _read_json(state_file)
+    done = state.get("rows", 0) if state.get("made_from") == made_from else 0
+    if done and partial.is_file():
+        rows = np.lib.format.open_memmap(partial, mode="r+")
+    else:
+        done = 0
+        state_file.unlink(missing_ok=True)
+        rows = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
+    with progress_bar(
+        None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
+    ) as bar:
+        bar.update(done)
+        for start in range(done, len(cells), chunk_size):
+            stop = min(start + chunk_size, len(cells))
+            rows[start:stop] = _embed_rows(embedder, cells, start, stop)
+            rows.flush()
+            _write_json(state_file, {"made_from": made_from, "rows": stop})
+            bar.update(stop - start)
+    rows.flush()
+    del rows
+    _write_json(origin_file, {"made_from": made_from})
+    partial.replace(path)
+    state_file.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")
+
+
+def _embed_rows(embedder: Any, cells: list, start: int, stop: int) -> np.ndarray:
+    """Embed some rows; an error names the row of the whole column."""
+    try:
+        return embedder.transform(cells[start:stop])
+    except MediaError as error:
+        raise error if error.row is None else error.at_row(start + error.row) from None
+
+
+def _recipe(embedder: Any, cells: list) -> str:
+    """Hash what the embeddings depend on: files by name, size and time, the rest by content."""
+    encoder = load_encoder(
+        embedder.encoder,
+        embedder._modality,
+        weights=embedder.weights,
+        device=embedder.device,
+        backend=embedder.backend,
+    )
+    rate = getattr(embedder, "sample_rate", None)
+    parts = [encoder.fingerprint, embedder.pooling, repr(rate), str(len(cells))]
+    for cell in cells:
+        if isinstance(cell, (str, os.PathLike)):
+            parts.append(os.fspath(cell))
+            try:
+                told = os.stat(split_fragment(cell)[0])
+                parts.append(f"{told.st_size} {told.st_mtime_ns}")
+            except (OSError, ValueError):
+                parts.append("missing")
+        else:
+            parts.append(media_key(cell, sample_rate=rate) or "")
+    return hash_parts(*parts)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """What the file says; nothing when it is not there or was cut off."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write beside the goal, then rename: the file is whole or not there."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(json.dumps(content), "utf-8")
+    beside.replace(path)

@@ -1,0 +1,118 @@
+"""Embedding to a file: the same rows as in memory, whatever happens on the way."""
+
+import json
+
+import numpy as np
+import pytest
+
+from skxmodal.embedders import ImageEmbedder, embed_to_file
+from skxmodal.encoders import FunctionEncoder
+from skxmodal.media import MediaError
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(0)
+    cells = [rng.integers(0, 256, (20, 30), dtype=np.uint8) for _ in range(10)]
+    cells[3] = None
+    return cells
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "image-hog.npy"
+
+
+class Interrupt(RuntimeError):
+    """Stands for whatever ends a process."""
+
+
+def counting(calls, stop_after=None):
+    """An encoder that notes how many pictures it was given, and may end the run."""
+
+    def encode(windows):
+        calls.append(len(windows))
+        if stop_after is not None and sum(calls) > stop_after:
+            raise Interrupt
+        return np.stack([window.mean(axis=(0, 1)) for window in windows]).astype(np.float32)
+
+    encoder = FunctionEncoder(encode, "image", size=(8, 8), fingerprint="mean colour")
+    calls.clear()  # of the call by which the encoder learned its dimension
+    return ImageEmbedder(encoder, batch_size=1)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, 100])
+def test_rows_are_those_of_transform(pictures, path, chunk_size):
+    written = embed_to_file(ImageEmbedder(), pictures, path, chunk_size=chunk_size)
+    np.testing.assert_array_equal(written, ImageEmbedder().fit_transform(pictures))
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".json"]
+
+
+def test_an_interrupted_run_is_taken_up_where_it_ended(pictures, path):
+    with pytest.raises(Interrupt):
+        embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=2)
+    assert not path.exists()
+    calls = []
+    written = embed_to_file(counting(calls), pictures, path, chunk_size=2)
+    assert sum(calls) == 4  # 9 pictures are there; 3 chunks with 5 of them were safe
+    np.testing.assert_array_equal(written, counting([]).fit_transform(pictures))
+
+
+def test_a_whole_file_is_not_made_again(pictures, path):
+    embed_to_file(counting([]), pictures, path)
+    calls = []
+    embed_to_file(counting(calls), pictures, path)
+    assert not calls
+
+
+def test_a_whole_file_of_other_media_is_not_overwritten(pictures, path):
+    embed_to_file(ImageEmbedder(), pictures, path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="other media or of another encoder"):
+        embed_to_file(ImageEmbedder(), pictures[:5], path)
+    with pytest.raises(ValueError, match="other media or of another encoder"):
+        embed_to_file(ImageEmbedder("thumbnail"), pictures, path)
+    assert path.read_bytes() == before
+
+
+def test_a_half_written_file_of_other_media_is_begun_anew(pictures, path):
+    with pytest.raises(Interrupt):
+        embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=2)
+    calls = []
+    embed_to_file(counting(calls), pictures[::-1], path, chunk_size=2)
+    assert sum(calls) == 9
+
+
+def test_a_cut_off_note_of_progress_means_beginning_anew(pictures, path):
+    with pytest.raises(Interrupt):
+        embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=2)
+    state = path.with_name(path.name + ".part.json")
+    state.write_text(json.dumps({"made_from": "x"})[:-3])
+    calls = []
+    embed_to_file(counting(calls), pictures, path, chunk_size=2)
+    assert sum(calls) == 9
+
+
+def test_an_error_names_the_row_of_the_whole_column(pictures, path):
+    pictures[7] = "gone.png"
+    with pytest.raises(MediaError, match=r"^row 7, 'gone.png'"):
+        embed_to_file(ImageEmbedder(), pictures, path, chunk_size=4)
+    written = embed_to_file(ImageEmbedder(on_error="ignore"), pictures, path, chunk_size=4)
+    assert np.flatnonzero(np.isnan(written[:, 0])).tolist() == [3, 7]
+
+
+def test_changed_files_are_noticed(tmp_path, path):
+    from PIL import Image
+
+    file = tmp_path / "a.png"
+    Image.new("RGB", (8, 8), "red").save(file)
+    embed_to_file(ImageEmbedder(), [str(file)], path)
+    Image.new("RGB", (9, 9), "blue").save(file)
+    with pytest.raises(ValueError, match="other media"):
+        embed_to_file(ImageEmbedder(), [str(file)], path)
+
+
+@pytest.mark.parametrize("wrong", ["image.npz", "image"])
+def test_another_suffix_is_refused(pictures, tmp_path, wrong):
+    with pytest.raises(ValueError, match=r"must end in \.npy"):
+        embed_to_file(ImageEmbedder(), pictures, tmp_path / wrong)
