@@ -3,7 +3,7 @@
 The stages of the data flow are submodules, loaded when first used::
 
     datasets -> media -> encoders -> embedders -> translation -> classification, retrieval
-             -> metrics -> experiments
+             -> metrics -> model_selection -> inspection -> experiments
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _SUBMODULES = (
     "classification",
     "retrieval",
     "metrics",
+    "model_selection",
+    "inspection",
     "experiments",
     "utils",
 )

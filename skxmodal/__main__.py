@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from . import __version__
-from ._commands import _encoders, _fetch, _reproduce
+from ._commands import _embed, _encoders, _fetch, _reproduce
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"skxmodal {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_reproduce, _fetch, _encoders):
+    for command in (_reproduce, _embed, _fetch, _encoders):
         command.add_to(commands)
     return parser
 

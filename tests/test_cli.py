@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from skxmodal.__main__ import main
+from skxmodal.datasets import make_instruments
 
 
 def test_encoders_are_listed(capsys):
@@ -38,6 +40,38 @@ def test_fetch_makes_data_available_offline(mirror, capsys, monkeypatch, tmp_pat
     assert main(["fetch", "digits"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "numbers"], "dataset must be one of"),
+        (["--preset", "huge"], "preset must be one of"),
+        (["--encoders", "yamnet"], "--encoders takes audio:NAME"),
+        (["--dataset", "gone.csv"], "there is no manifest 'gone.csv'"),
+    ],
+)
+def test_what_reproduce_cannot_run_is_one_sentence_and_exits_with_2(
+    arguments, message, capsys, tmp_path
+):
+    assert main(["reproduce", "--quiet", "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_embed_writes_one_file_for_each_encoder(tmp_path, capsys):
+    make_instruments(4, classes=2, out=tmp_path / "media")
+    arguments = ["embed", str(tmp_path / "media" / "manifest.csv"), "--quiet"]
+    arguments += ["--out", str(tmp_path / "out"), "--audio", "logmel", "mfcc"]
+    for _ in range(2):  # a second run finds all done
+        assert main(arguments) == 0
+        printed = capsys.readouterr().out
+        assert "audio-logmel.npy  4 x 640" in printed
+        assert "image-hog.npy  4 x 900" in printed
+    assert np.load(tmp_path / "out" / "audio-mfcc.npy").shape == (4, 192)
+    assert json.loads((tmp_path / "out" / "index.json").read_text())["target_names"]
+
+
 def test_fetching_the_weights_of_an_encoder_without_any_is_wrong_use(capsys):
     assert main(["fetch", "weights", "logmel"]) == 2
     assert "'logmel' has no weight files to fetch" in capsys.readouterr().err
@@ -46,7 +80,6 @@ def test_fetching_the_weights_of_an_encoder_without_any_is_wrong_use(capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["reproduce", "--dataset", "numbers"],
         ["reproduce", "--skew", "wide"],
         ["produce"],
         ["fetch"],

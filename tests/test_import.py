@@ -32,6 +32,8 @@ def test_importing_the_package_imports_nothing_heavy():
         "classification",
         "retrieval",
         "metrics",
+        "model_selection",
+        "inspection",
         "experiments",
     ],
 )

@@ -1,32 +1,280 @@
-"""The data sets on which the experiment runs, all in the same parts."""
+"""The data sets on which the experiment runs, all in the same four subsets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from ..datasets import fetch_audiovisual_digits, make_instruments
+import numpy as np
 
-#: Rows of each subset of the instruments; about a thirtieth of the paper's Table 2.
-_INSTRUMENT_ROWS = {"translation": 4500, "train": 1800, "test": 900}
+from ..datasets import fetch_audiovisual_digits, make_instruments, make_paired_embeddings
+from ..encoders import load_encoder
+from ..metrics import ExactMatch
+from ..utils import check_choice
+from ._presets import Preset
+
 #: Easier than the default of make_instruments, as there are fewer samples to learn from.
 _INSTRUMENT_DIFFICULTY = 0.3
+#: Encoders without a download: a grid of pairs that runs anywhere.
+_OFFLINE_ENCODERS = {"audio": ["logmel", "mfcc"], "image": ["hog", "thumbnail"]}
+#: Widths of the paper's Table 1, for made-up embeddings.
+_TABLE_1 = {
+    "audio": {"openl3-512": 512, "vggish": 128, "yamnet": 1024},
+    "image": {"openl3-512": 512, "vgg16": 512, "resnet50": 2048},
+}
+EXPERIMENT_DATASETS = ("instruments", "digits", "audioset", "embeddings")
 
 
-def _digits(subset: str, *, n_jobs: int | None, **options: Any) -> Any:
-    """Spoken and written digits; nothing is computed that ``n_jobs`` could share out."""
-    return fetch_audiovisual_digits(subset, **options)
+@dataclass(frozen=True)
+class Subset:
+    """One of the four parts of a data set.
+
+    Either ``frame`` holds media, or ``blocks`` embeddings by modality and encoder.
+    """
+
+    target: np.ndarray  # class numbers, -1 where unlabelled
+    frame: Any = None
+    blocks: Mapping[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    relevance_labels: Any = None  # of each row, for NDCG; None: the classes
+    class_counts: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by modality
 
 
-def _instruments(subset: str, **options: Any) -> Any:
-    """Synthesised instruments."""
-    return make_instruments(
-        _INSTRUMENT_ROWS[subset], subset=subset, difficulty=_INSTRUMENT_DIFFICULTY, **options
+@dataclass(frozen=True)
+class Source:
+    """A data set: how its subsets are loaded, and what the experiment must know beforehand."""
+
+    name: str
+    encoders: dict[str, list[str]]
+    target_names: list[str]
+    load: Callable[[str, int], Subset]  # subset, seed
+    identity: dict[str, Any]  # what the data depend on besides subset and seed
+    first_seed: int = 0  # of the labelled subsets
+    relevance: Any = field(default_factory=ExactMatch)
+    relevance_name: str = "same class"
+    not_run: list[str] = field(default_factory=list)
+
+
+def open_source(
+    dataset: str | os.PathLike,
+    preset: Preset,
+    *,
+    encoders: Mapping[str, Sequence[str]] | None,
+    pair_noise: float,
+    skew: float,
+    clips: str | os.PathLike | None,
+    random_state: int,
+    n_jobs: int | None,
+    verbose: int,
+) -> Source:
+    """Find the data set that was asked for; nothing is loaded yet.
+
+    Raises
+    ------
+    ValueError
+        When there is no such data set, or it cannot serve the experiment.
+    """
+    name = os.fspath(dataset)
+    if name == "embeddings":
+        source = _embeddings(preset, encoders, pair_noise=pair_noise, skew=skew)
+        return replace(source, first_seed=random_state)
+    chosen, not_run = available_encoders(encoders or _OFFLINE_ENCODERS)
+    options: dict[str, Any] = {"pair_noise": pair_noise, "skew": skew, "verbose": verbose}
+    path = Path(name)
+    if name == "digits":
+        source = _digits(chosen, **options)
+    elif name == "instruments":
+        source = _instruments(preset, chosen, n_jobs=n_jobs, **options)
+    elif name == "audioset":
+        from ._audioset import open_audioset
+
+        source = open_audioset(
+            preset,
+            chosen,
+            clips=clips,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+    elif path.is_dir():
+        from ._manifests import open_embedded
+
+        source, not_run = open_embedded(path, encoders, random_state=random_state), []
+    elif path.suffix in (".csv", ".parquet") or path.exists():
+        from ._manifests import open_manifest
+
+        source = open_manifest(path, chosen, random_state=random_state)
+    else:
+        names = ", ".join(map(repr, EXPERIMENT_DATASETS))
+        raise ValueError(
+            f"dataset must be one of {names}, a manifest (CSV or parquet) or a folder written by "
+            f"skxmodal embed, got {name!r}"
+        )
+    return replace(source, first_seed=random_state, not_run=[*source.not_run, *not_run])
+
+
+def available_encoders(
+    encoders: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Load every encoder; leave out, with a sentence, what this machine cannot get.
+
+    Raises
+    ------
+    ValueError
+        When an encoder is unknown, or a modality has none left.
+    """
+    chosen: dict[str, list[str]] = {}
+    not_run = []
+    for modality in _OFFLINE_ENCODERS:
+        wanted = list(dict.fromkeys(encoders.get(modality) or ()))
+        if not wanted:
+            raise ValueError(f"encoders must name one or more encoders for {modality!r}")
+        chosen[modality] = []
+        for encoder in wanted:
+            try:
+                load_encoder(encoder, modality)
+                chosen[modality].append(encoder)
+            except (OSError, ImportError) as error:
+                not_run.append(f"{encoder} ({modality}): {error}")
+        if not chosen[modality]:
+            raise ValueError(f"none of the {modality} encoders can be loaded: {'; '.join(not_run)}")
+    return chosen, not_run
+
+
+def _digits(
+    encoders: dict[str, list[str]], *, pair_noise: float, skew: float, verbose: int
+) -> Source:
+    """Spoken and written digits."""
+
+    def load(subset: str, seed: int) -> Subset:
+        data = fetch_audiovisual_digits(
+            subset, pair_noise=pair_noise, skew=skew, random_state=seed, verbose=verbose
+        )
+        return Subset(data.target, data.frame)
+
+    return Source(
+        "digits",
+        encoders,
+        [str(digit) for digit in range(10)],
+        load,
+        {"pair_noise": pair_noise, "skew": skew},
     )
 
 
-#: Name -> function (subset, pair_noise, skew, random_state, n_jobs, verbose) -> Bunch.
-EXPERIMENT_DATASETS: dict[str, Callable[..., Any]] = {
-    "instruments": _instruments,
-    "digits": _digits,
-}
+def _instruments(
+    preset: Preset,
+    encoders: dict[str, list[str]],
+    *,
+    pair_noise: float,
+    skew: float,
+    n_jobs: int | None,
+    verbose: int,
+) -> Source:
+    """Synthesised instruments."""
+
+    def load(subset: str, seed: int) -> Subset:
+        data = make_instruments(
+            preset.rows[subset],
+            subset=subset,
+            difficulty=_INSTRUMENT_DIFFICULTY,
+            pair_noise=pair_noise,
+            skew=skew,
+            random_state=seed,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        counts = {
+            modality: data.causes[column].value_counts().reindex(data.target_names, fill_value=0)
+            for modality, column in (("audio", "heard"), ("image", "seen"))
+        }
+        return Subset(
+            data.target,
+            data.frame,
+            class_counts={name: series.tolist() for name, series in counts.items()},
+        )
+
+    names = make_instruments(1, subset="train").target_names
+    return Source(
+        "instruments",
+        encoders,
+        names,
+        load,
+        {
+            "rows": preset.rows,
+            "difficulty": _INSTRUMENT_DIFFICULTY,
+            "pair_noise": pair_noise,
+            "skew": skew,
+        },
+    )
+
+
+def _embeddings(
+    preset: Preset,
+    encoders: Mapping[str, Sequence[str]] | None,
+    *,
+    pair_noise: float,
+    skew: float,
+) -> Source:
+    """Made-up embeddings with the widths of real encoders, at any size."""
+    chosen = {name: list((encoders or _TABLE_1).get(name, [])) for name in ("audio", "image")}
+    for modality, names in chosen.items():
+        if not names:
+            raise ValueError(f"encoders must name one or more encoders for {modality!r}")
+        for name in names:
+            check_choice(f"encoders[{modality!r}]", name, _TABLE_1[modality])
+
+    def load(subset: str, seed: int) -> Subset:
+        blocks: dict[tuple[str, str], np.ndarray] = {}
+        data: Any = None
+        for modality, names in chosen.items():
+            for name in names:
+                # The other modality is drawn too, one column of it: the streams stay the same.
+                widths = dict.fromkeys(chosen, 1) | {modality: _TABLE_1[modality][name]}
+                data = make_paired_embeddings(
+                    preset.rows[subset],
+                    subset=subset,
+                    n_features=widths,
+                    pair_noise=pair_noise,
+                    skew=skew,
+                    view=name,
+                    random_state=seed,
+                )
+                blocks[modality, name] = data.blocks[modality]
+        counts = np.bincount(data.causes, minlength=len(data.target_names)).tolist()
+        return Subset(data.target, blocks=blocks, class_counts={"audio": counts, "image": counts})
+
+    return Source(
+        "embeddings",
+        chosen,
+        [f"class {number}" for number in range(18)],
+        load,
+        {"rows": preset.rows, "pair_noise": pair_noise, "skew": skew},
+    )
+
+
+def check_subset(source: Source, name: str, subset: Subset) -> None:
+    """Raise when a subset cannot serve: a modality that is not there, a class too small.
+
+    Raises
+    ------
+    ValueError
+        Names the subset, and the class or the modality.
+    """
+    if subset.frame is not None:
+        for modality in source.encoders:
+            if modality not in subset.frame or subset.frame[modality].isna().all():
+                raise ValueError(
+                    f"the {name} subset of {source.name!r} has no {modality} at all: the "
+                    "experiment trains and tests on every modality"
+                )
+    if name == "translation" or (subset.relevance_labels is not None and (subset.target < 0).all()):
+        return
+    counts = np.bincount(subset.target[subset.target >= 0], minlength=len(source.target_names))
+    for label, count in zip(source.target_names, counts):
+        if count < 2:
+            raise ValueError(
+                f"the {name} subset of {source.name!r} has {count} sample(s) of the class "
+                f"{label!r}: it needs two or more"
+            )

@@ -1,192 +1,337 @@
-"""Run the paper's experiment on a data set: tables on the terminal, numbers in a file."""
+"""Run the paper's experiment on a data set: numbers, tables, figures, a report."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 import time
-from functools import partial
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from joblib import cpu_count
 
-from ..embedders import make_embedder
-from ..utils import check_choice
-from ._data import EXPERIMENT_DATASETS
-from ._systems import ALL_DATA, ZERO_SHOT, Score, fit_joint_spaces, score_systems
-
-_PACKAGES = ("skxmodal", "scikit-learn", "torch", "skorch", "numpy")
+from ..embedders import list_encoders
+from ..model_selection import TransferCurve
+from ..utils import check_choice, check_number
+from ._data import Source, open_source
+from ._embedding import EmbeddedSubset, embed_subset
+from ._neighbours import draw_neighbours
+from ._pairs import K, best_pair, score_baselines, score_pairs
+from ._presets import PRESETS, SUBSETS, Preset
+from ._stages import Stages, make_folder, package_versions, write_json
+from ._summary import rank_correlations, summarise_scores, zero_shot_shares
+from ._systems import SPACES, analyse, curve_of, fit_space
 
 
 def reproduce(
-    dataset: str = "instruments",
+    dataset: str | os.PathLike = "instruments",
     *,
+    preset: str = "quick",
+    encoders: Mapping[str, Sequence[str]] | None = None,
+    systems: Sequence[str] = ("MMT", "MMP"),
     pair_noise: float = 0.0,
     skew: float = 1.0,
+    clips: str | os.PathLike | None = None,
+    repeats: int = 1,
     out: str | os.PathLike | None = None,
     random_state: int = 0,
+    cache: str | os.PathLike | None = None,
     n_jobs: int | None = None,
     verbose: int = 0,
 ) -> dict[str, Any]:
-    """Train on one modality, test on the other: the paper's systems side by side.
+    """Run the whole experiment of the paper: train on one modality, test on the other.
 
-    ``SMA`` and ``SMI`` are single-modality classifiers on 128 principal components, ``MMP``
-    shares one classifier among the principal components of all modalities, ``MMT`` among
-    translated embeddings. Each is scored on sounds alone and on pictures alone: *zero-shot*,
-    with no labelled sample of that modality, and with all data.
+    1. Every pair of an audio and an image encoder is translated and scored by cross-modal
+       retrieval (NDCG@30 on the retrieval subset); the best pair goes on.
+    2. Classifiers are trained on one modality, with ever more labelled samples of the other mixed
+       in, and tested on the other. ``SMA`` and ``SMI`` see a single modality, reduced to 128
+       principal components; ``MMP`` shares one classifier among the principal components of
+       all modalities, ``MMT`` among translated embeddings.
+    3. What translation does: distances between clusters before and after, F1 by class,
+       confusions, and how F1 follows the class distribution of the translation subset.
 
     Parameters
     ----------
-    dataset : {"instruments", "digits"}, default="instruments"
-        What to run on: eighteen synthesised instruments, which need no download, or real spoken
-        and written digits.
+    dataset : str or path-like, default="instruments"
+        ``"instruments"``: eighteen synthesised instruments, no download; ``"digits"``: real
+        spoken and written digits; ``"audioset"``: the paper's data, from ``clips``;
+        ``"embeddings"``: made-up embeddings as wide as the real encoders'
+        (:func:`~skxmodal.datasets.make_paired_embeddings`). A path: a manifest (CSV or parquet,
+        see :func:`~skxmodal.datasets.load_manifest`; a column ``subset`` may name the subset of
+        each row), or a folder written by ``skxmodal embed``.
+    preset : {"quick", "paper"}, default="quick"
+        ``"paper"`` takes the sizes of the paper's Table 2 where the data set allows, and ten
+        points a curve; ``"quick"`` about a thirtieth, and six points.
+    encoders : dict of str to sequence of str or None, default=None
+        Encoders of ``"audio"`` and of ``"image"``, of which all pairs are compared. ``None``:
+        those that need no download. One whose weights or packages cannot be had is left out,
+        and the report says so.
+    systems : sequence of {"MMT", "MMP", "MMR"}, default=("MMT", "MMP")
+        Multi-modal systems. The first is the one looked into in step 3, compared with ``"MMP"``.
     pair_noise, skew : float
-        How noisy and how skewed the unlabelled pairs are
-        (:func:`~skxmodal.datasets.make_instruments`,
-        :func:`~skxmodal.datasets.fetch_audiovisual_digits`).
+        How noisy and how skewed the unlabelled pairs are (not for AudioSet, manifests and
+        folders).
+    clips : path-like or None, default=None
+        Folder of AudioSet's clips, for ``dataset="audioset"``.
+    repeats : int, default=1
+        Number of seeds, from ``random_state`` on; with several there are 95 % intervals.
     out : str, path-like or None, default=None
-        Folder for ``results.json``; ``None`` writes nothing.
+        Folder for ``report.html``, ``results.json``, ``figures/`` and the finished stages, from
+        which a run that was ended continues; ``None`` writes nothing.
     random_state : int, default=0
-        Seed of the pairs, the networks and the forests.
+        First seed: of the pairs, the networks, the draws and the forests.
+    cache : path-like or None, default=None
+        Folder that keeps embeddings by content, as in
+        :class:`~skxmodal.embedders.AudioEmbedder`.
     n_jobs : int or None, default=None
-        Number of decoding threads, and of processes that make instruments.
+        Number of decoding threads, of processes that make instruments, and of forests fitted at
+        the same time.
     verbose : int, default=0
         Positive: progress on stderr.
 
     Returns
     -------
     results : dict
-        ``settings``, ``versions``, ``scores`` (one dict a system, target and training set),
-        ``zero_shot_share`` (by target: zero-shot macro F1 of MMT over that of the
-        single-modality system) and ``seconds``.
+        Everything that the report shows: ``settings``, ``versions``, ``machine``, ``encoders``
+        (Table 1), ``retrieval``, ``baselines`` and ``best_pair`` (Figure 2), ``scores``,
+        ``curves`` and ``zero_shot_share`` (Figure 3), ``analysis`` (Figures 4 and 5),
+        ``label_distribution`` and ``rank_correlation`` (Figure 6), ``not_run``, ``stages`` and
+        ``seconds``.
 
     Raises
     ------
+    ValueError
+        When a parameter is out of range, or the data cannot serve: a class with one sample, a
+        modality that a whole subset lacks.
     RemoteFileError
         When the data cannot be obtained.
 
     References
     ----------
     .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
-       for music classification", 2021, sections 2.3 and 4.2.
+       for music classification", 2021.
     """
-    import pandas as pd
-
-    check_choice("dataset", dataset, EXPERIMENT_DATASETS)
-    started = time.perf_counter()
-    say = _Narrator(verbose)
-
-    say(f"loading {dataset}")
-    load = partial(
-        EXPERIMENT_DATASETS[dataset], random_state=random_state, n_jobs=n_jobs, verbose=verbose
-    )
-    translation = load("translation", pair_noise=pair_noise, skew=skew)
-    train, test = load("train"), load("test")
-
-    say("embedding sounds and pictures")
-    embedder = make_embedder(n_jobs=n_jobs, verbose=verbose)
-    X_translation = embedder.fit_transform(translation.frame)
-    X_train, X_test = embedder.transform(train.frame), embedder.transform(test.frame)
-
-    say(f"fitting the joint spaces on {len(X_translation)} unlabelled pairs")
-    spaces = fit_joint_spaces(
-        pd.concat([X_translation, X_train], ignore_index=True),
+    check_choice("preset", preset, PRESETS)
+    check_number("repeats", repeats, integer=True, low=1)
+    check_number("random_state", random_state, integer=True, low=0)
+    if not systems:
+        raise ValueError("systems must name one system or more")
+    for system in systems:
+        check_choice("systems", system, SPACES)
+    sizes = PRESETS[preset]
+    source = open_source(
+        dataset,
+        sizes,
+        encoders=encoders,
+        pair_noise=pair_noise,
+        skew=skew,
+        clips=clips,
         random_state=random_state,
+        n_jobs=n_jobs,
         verbose=verbose,
     )
-
-    say("training and testing the classifiers")
-    scores = []
-    for score in score_systems(
-        spaces, (X_train, train.target), (X_test, test.target), seed=random_state
-    ):
-        say(
-            f"  {score.system:<4} {score.target:<6} {score.training:<10} {score.macro_f1:.3f}",
-            heading=False,
-        )
-        scores.append(score)
+    started = time.perf_counter()
+    say = _Narrator(verbose)
+    folder = None if out is None else Path(out)
+    stages = Stages(None if folder is None else folder / "stages", say)
+    run = _Run(source, sizes, stages, tuple(systems), random_state, repeats, cache, n_jobs, verbose)
     results = {
         "settings": {
-            "dataset": dataset,
+            "dataset": source.name,
+            "preset": preset,
             "pair_noise": pair_noise,
             "skew": skew,
-            "n_pairs": len(X_translation),
-            "encoders": {"audio": "logmel", "image": "hog"},
+            "encoders": source.encoders,
+            "systems": list(systems),
+            "repeats": repeats,
             "random_state": random_state,
+            "n_neighbors": K,
+            "relevance": source.relevance_name,
         },
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
-        },
-        "scores": [score.as_dict() for score in scores],
-        "zero_shot_share": _zero_shot_share(scores),
-        "seconds": round(time.perf_counter() - started, 1),
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "machine": {"system": platform.system(), "arch": platform.machine(), "cpus": cpu_count()},
+        **run.everything(),
+        "not_run": [*source.not_run, *_not_asked_for(source)],
+        "stages": stages.log,
     }
-    if out is not None:
-        _write_json(Path(out) / "results.json", results)
+    drawing = None if folder is None else run.neighbours()
+    results["seconds"] = round(time.perf_counter() - started, 1)
+    if folder is not None:
+        from ._report import write_report
+
+        say("drawing figures and writing the report")
+        make_folder(folder)
+        write_json(folder / "results.json", results)
+        write_report(results, folder, drawing)
     return results
 
 
-def format_results(results: dict[str, Any]) -> str:
-    """Lay the scores out as a table for the terminal."""
-    scores = {
-        (row["system"], row["target"], row["training"]): row["macro_f1"]
-        for row in results["scores"]
-    }
-    targets = list(dict.fromkeys(target for _, target, _ in scores))
-    systems = list(dict.fromkeys(system for system, _, _ in scores))
-    columns = [(target, training) for target in targets for training in (ZERO_SHOT, ALL_DATA)]
-    width = 2 + max(len(f"{target} {training}") for target, training in columns)
-    lines = ["Macro F1 on test samples of one modality", ""]
-    lines.append(
-        f"{'':<8}" + "".join(f"{target + ' ' + training:>{width}}" for target, training in columns)
-    )
-    for system in systems:
-        cells = [scores.get((system, target, training)) for target, training in columns]
-        lines.append(
-            f"{system:<8}"
-            + "".join(f"{'-' if cell is None else f'{cell:.3f}':>{width}}" for cell in cells)
+class _Run:
+    """One run of the experiment, part by part in the paper's order."""
+
+    def __init__(
+        self,
+        source: Source,
+        preset: Preset,
+        stages: Stages,
+        systems: tuple[str, ...],
+        first_seed: int,
+        repeats: int,
+        cache: str | os.PathLike | None,
+        n_jobs: int | None,
+        verbose: int,
+    ) -> None:
+        self.source = source
+        self.preset = preset
+        self.stages = stages
+        self.systems = systems
+        self.seeds = range(first_seed, first_seed + repeats)
+        self.options: dict[str, Any] = {"n_jobs": n_jobs, "verbose": verbose}
+        self.cache = cache
+        # Only the pairs are drawn anew with every seed.
+        self.fixed = {
+            name: self._embed(name, first_seed) for name in ("retrieval", "train", "test")
+        }
+
+    def everything(self) -> dict[str, Any]:
+        """Run all parts."""
+        rows, n_rows = [], {}
+        for seed in self.seeds:
+            translation = self._embed("translation", seed)
+            rows += score_pairs(
+                self.stages,
+                self.source,
+                translation,
+                self.fixed["retrieval"],
+                seed=seed,
+                data_key=self._data_key(seed),
+                verbose=self.options["verbose"],
+            )
+            n_rows = {"translation": len(translation.target)}
+        pair = best_pair(rows)
+        classified = [self._classify(seed, pair) for seed in self.seeds]
+        curves = [curve for of_seed in classified for curve in of_seed["curves"]]
+        scores = summarise_scores(curves)
+        analysis = classified[0]["analysis"]
+        counts = self._embed("translation", self.seeds[0]).class_counts
+        return {
+            "target_names": self.source.target_names,
+            "n_rows": n_rows | {name: len(subset.target) for name, subset in self.fixed.items()},
+            "encoders": _table_1(self.source),
+            "retrieval": rows,
+            "baselines": score_baselines(self.source, self.fixed["retrieval"]),
+            "best_pair": pair,
+            "scores": scores,
+            "curves": curves,
+            "zero_shot_share": zero_shot_shares(scores, self.systems[0]),
+            "analysis": analysis,
+            "label_distribution": {name: list(values) for name, values in counts.items()},
+            "rank_correlation": rank_correlations(counts, analysis[self.systems[0]]),
+        }
+
+    def neighbours(self) -> dict[str, Any] | None:
+        """Draw what is retrieved in the space of the first system."""
+        return draw_neighbours(
+            self.stages,
+            self.source,
+            self.systems[0],
+            self.joint.retrieval,
+            seed=self.seeds[0],
+            data_key=self._data_key(self.seeds[0]),
         )
-    lines.append("")
-    for target, share in results["zero_shot_share"].items():
-        lines.append(
-            f"Zero-shot MMT keeps {share:.0%} of the single-modality system on {target} "
-            f"(no labelled {target} was seen)."
-        )
-    return "\n".join(lines)
+
+    def _classify(self, seed: int, pair: dict[str, str]) -> dict[str, Any]:
+        """Fit the systems of one seed, and measure them."""
+        subsets = {**self.fixed, "translation": self._embed("translation", seed)}
+        key = self._data_key(seed)
+        targets = {name: subsets[name].target for name in ("train", "test")}
+        joint = {
+            system: fit_space(self.stages, system, pair, subsets, seed=seed, data_key=key)
+            for system in dict.fromkeys((*self.systems, "MMP"))
+        }
+        key = {**key, **pair}
+        curves = []
+        for target in pair:
+            runs = [(f"SM{target[0].upper()}", "MMP", True)]
+            runs += [(system, system, False) for system in self.systems]
+            for name, space, alone in runs:
+                curve = curve_of(
+                    self.stages,
+                    space,
+                    joint[space],
+                    targets,
+                    target=target,
+                    alone=alone,
+                    preset=self.preset,
+                    seed=seed,
+                    data_key=key,
+                    **self.options,
+                )
+                _tell(self.stages, name, curve)
+                curves.append({"system": name, "seed": seed, **curve.as_dict()})
+        analysis = {}
+        if seed == self.seeds[0]:
+            self.joint = joint[self.systems[0]]
+            for system in dict.fromkeys((self.systems[0], "MMP")):
+                analysis[system] = analyse(
+                    self.stages,
+                    system,
+                    joint[system],
+                    targets,
+                    n_classes=len(self.source.target_names),
+                    seed=seed,
+                    data_key=key,
+                )
+        return {"curves": curves, "analysis": analysis}
+
+    def _embed(self, name: str, seed: int) -> EmbeddedSubset:
+        return embed_subset(self.stages, self.source, name, seed, cache=self.cache, **self.options)
+
+    def _data_key(self, seed: int) -> dict[str, Any]:
+        """What the embeddings of a seed depend on."""
+        return {
+            "source": self.source.name,
+            **self.source.identity,
+            "encoders": self.source.encoders,
+            "subsets": SUBSETS,
+            "first_seed": self.seeds[0],
+            "data_seed": seed,
+        }
 
 
-def _zero_shot_share(scores: list[Score]) -> dict[str, float]:
-    """How much of the best single-modality system the translated zero-shot one keeps."""
-    share = {}
-    for target in dict.fromkeys(score.target for score in scores):
-        of_target = [score for score in scores if score.target == target]
-        single = max(score.macro_f1 for score in of_target if score.system.startswith("SM"))
-        (zero_shot,) = (
-            score.macro_f1
-            for score in of_target
-            if score.system == "MMT" and score.training == ZERO_SHOT
-        )
-        share[target] = zero_shot / single
-    return share
+def _table_1(source: Source) -> list[dict[str, Any]]:
+    """The registered encoders, and which of them took part."""
+    rows = list_encoders()
+    rows = rows[rows["modality"].isin(list(source.encoders))]
+    return [
+        {
+            **{name: row[name] for name in ("name", "modality", "dimension", "parameters")},
+            "source": row["source"],
+            "licence": row["licence"],
+            "used": row["name"] in source.encoders[row["modality"]],
+        }
+        for row in rows.to_dict("records")
+    ]
 
 
-def _write_json(path: Path, results: dict[str, Any]) -> None:
-    """Write beside the goal, then rename: the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(results, indent=2, default=_plain) + "\n", "utf-8")
-    partial.replace(path)
+def _not_asked_for(source: Source) -> list[str]:
+    """Say which encoders of Table 1 took no part."""
+    left_out = [
+        f"{row['name']} ({row['modality']})"
+        for row in _table_1(source)
+        if not row["used"] and row["parameters"]
+    ]
+    if not left_out:
+        return []
+    return [f"not asked for (their weights must be downloaded): {', '.join(left_out)}"]
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} does not belong into results.json")
+def _tell(stages: Stages, system: str, curve: TransferCurve) -> None:
+    first, last = np.round([curve.mean[0], curve.mean[-1]], 3)
+    stages.say(f"  {system:<4} {curve.target:<6} {curve.sizes[0]}: {first}, all: {last}")
 
 
 class _Narrator:
@@ -197,12 +342,13 @@ class _Narrator:
         self.stream = stream
         self.started = time.perf_counter()
 
-    def __call__(self, message: str, *, heading: bool = True) -> None:
+    def __call__(self, message: str) -> None:
         if not self.verbose:
             return
         from tqdm.auto import tqdm
 
-        if heading:
-            message = f"[{time.perf_counter() - self.started:5.1f} s] {message}"
         # tqdm's own write keeps an open bar from being torn apart.
-        tqdm.write(message, file=self.stream or sys.stderr)
+        tqdm.write(
+            f"[{time.perf_counter() - self.started:6.1f} s] {message}",
+            file=self.stream or sys.stderr,
+        )

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
-from skxmodal.experiments import reproduce
+from skxmodal.datasets import load_manifest
+from skxmodal.experiments import embed_manifest, reproduce
+from skxmodal.experiments._presets import PRESETS
+
+OFFLINE = {"audio": ["logmel"], "image": ["hog"]}
 
 
 def by_name(results):
@@ -16,13 +20,12 @@ def by_name(results):
 
 @pytest.mark.slow
 def test_translation_carries_labels_across_modalities_on_clean_pairs(mirror, tmp_path):
-    results = reproduce("digits", out=tmp_path)
+    results = reproduce("digits", encoders=OFFLINE, out=tmp_path)
     scores = by_name(results)
     assert scores["MMT", "image", "zero-shot"] >= 0.95
     assert scores["MMT", "audio", "zero-shot"] >= 0.85
     assert scores["MMP", "image", "zero-shot"] < 0.3
     assert scores["MMP", "audio", "zero-shot"] < 0.3
-    assert results["seconds"] < 180
     assert json.loads((tmp_path / "results.json").read_text())["scores"] == results["scores"]
 
 
@@ -34,7 +37,7 @@ def test_noisy_and_skewed_pairs_show_the_papers_effect(mirror):
     MMP had .971-.980, and .886-.919 on sounds, where MMP had .899-.913: behind by far on pictures,
     level on sounds.
     """
-    results = reproduce("digits", pair_noise=0.6, skew=1.5)
+    results = reproduce("digits", encoders=OFFLINE, pair_noise=0.6, skew=1.5)
     scores = by_name(results)
     for target in ("image", "audio"):
         assert 0.7 <= results["zero_shot_share"][target] <= 0.97
@@ -42,3 +45,150 @@ def test_noisy_and_skewed_pairs_show_the_papers_effect(mirror):
         assert scores["MMT", target, "zero-shot"] < scores["MMT", target, "all data"]
     assert scores["MMT", "image", "all data"] < scores["MMP", "image", "all data"] - 0.01
     assert scores["MMT", "audio", "all data"] < scores["MMP", "audio", "all data"] + 0.03
+    ratio = {name: found["clusters"]["class_ratio"] for name, found in results["analysis"].items()}
+    assert ratio["MMT"] < 0.7 < ratio["MMP"]
+
+
+def test_a_killed_run_continues_and_gives_the_same_numbers(
+    manifest, few_draws, tmp_path, monkeypatch
+):
+    whole = reproduce(manifest, encoders=OFFLINE)
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skxmodal.experiments._reproduce.curve_of", stop)
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(manifest, encoders=OFFLINE, out=tmp_path)
+    assert not (tmp_path / "results.json").exists()
+    results = reproduce(manifest, encoders=OFFLINE, out=tmp_path)
+    reused = {stage["name"] for stage in results["stages"] if stage["reused"]}
+    assert {"translating logmel and hog", "joint space of MMT"} <= reused
+    for name in ("retrieval", "analysis", "scores"):
+        assert json.loads(json.dumps(results[name], default=list)) == json.loads(
+            json.dumps(whole[name], default=lambda array: array.tolist())
+        )
+
+
+@pytest.mark.slow
+def test_embeddings_in_a_folder_give_the_numbers_of_their_media(manifest, few_draws, tmp_path):
+    data = load_manifest(manifest)
+    embed_manifest(data, tmp_path / "embedded", encoders=OFFLINE)
+    from_media = reproduce(manifest, encoders=OFFLINE)
+    from_folder = reproduce(tmp_path / "embedded")
+    assert from_folder["retrieval"] == from_media["retrieval"]
+    assert from_folder["scores"] == from_media["scores"]
+
+
+@pytest.mark.slow
+def test_repeats_give_intervals(manifest, few_draws):
+    results = reproduce(manifest, encoders=OFFLINE, repeats=2)
+    for row in results["scores"]:
+        low, high = row["interval"]
+        assert low <= row["macro_f1"] <= high
+    assert {row["seed"] for row in results["retrieval"]} == {0, 1}
+
+
+def test_a_manifest_may_assign_the_subsets(manifest, few_draws, tmp_path):
+    lines = manifest.read_text().splitlines()
+    names = ["subset", *(["translation"] * 40 + ["retrieval"] * 10 + ["train"] * 20)]
+    names += ["test"] * (len(lines) - len(names))
+    assigned = manifest.with_name("assigned.csv")
+    assigned.write_text(
+        "\n".join(f"{line},{name}" for line, name in zip(lines, names, strict=True)) + "\n"
+    )
+    results = reproduce(assigned, encoders=OFFLINE)
+    assert results["n_rows"] == {"translation": 40, "retrieval": 10, "train": 20, "test": 20}
+
+
+def test_an_encoder_that_cannot_be_had_is_told_and_left_out(manifest, few_draws):
+    results = reproduce(manifest, encoders={"audio": ["logmel", "yamnet"], "image": ["hog"]})
+    assert results["settings"]["encoders"]["audio"] == ["logmel"]
+    assert results["not_run"][0].startswith("yamnet (audio): ")
+
+
+@pytest.mark.slow
+def test_made_up_embeddings_run_at_the_widths_of_real_encoders(monkeypatch):
+    from dataclasses import replace
+
+    rows = dict(zip(PRESETS["quick"].rows, (600, 90, 180, 90), strict=True))
+    monkeypatch.setitem(PRESETS, "quick", replace(PRESETS["quick"], rows=rows, n_sizes=3))
+    results = reproduce("embeddings")
+    assert len(results["retrieval"]) == 2 * 9
+    assert {row["audio"] for row in results["baselines"]["untranslated"]} == {"openl3-512"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dataset": "numbers"}, "dataset must be one of 'instruments', 'digits'"),
+        ({"dataset": "audioset"}, "needs clips="),
+        ({"preset": "huge"}, "preset must be one of 'quick', 'paper'"),
+        ({"systems": ["MMX"]}, "systems must be one of"),
+        ({"systems": []}, "systems must name"),
+        ({"repeats": 0}, "repeats must be"),
+        ({"encoders": {"audio": ["logmel"]}}, "one or more encoders for 'image'"),
+        ({"encoders": {"audio": ["logmal"], "image": ["hog"]}}, "logmal"),
+        ({"encoders": {"audio": ["yamnet"], "image": ["hog"]}}, "none of the audio encoders"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_writes_nothing(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as error:
+        reproduce(**options, out=tmp_path / "out")
+    assert len(str(error.value).splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def rewritten(manifest, name, edit):
+    """Write a manifest whose lines were edited."""
+    header, *lines = manifest.read_text().splitlines()
+    path = manifest.with_name(name)
+    path.write_text("\n".join([header, *(edit(line.split(",")) for line in lines)]) + "\n")
+    return path
+
+
+def test_a_class_with_one_sample_is_named(manifest, tmp_path):
+    seen = []
+
+    def edit(fields):
+        seen.append(fields[2])
+        if fields[2] == "flute" and seen.count("flute") > 1:
+            fields[2] = "organ"
+        return ",".join(fields)
+
+    with pytest.raises(ValueError, match=r"the class 'flute' of .* has 1 sample\(s\)"):
+        reproduce(rewritten(manifest, "one.csv", edit), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_modality_that_a_subset_lacks_is_named(manifest, tmp_path):
+    def edit(fields):
+        return ",".join([fields[0], "", *fields[2:]])
+
+    with pytest.raises(ValueError, match=r"blind.csv' has no image at all"):
+        reproduce(rewritten(manifest, "blind.csv", edit), encoders=OFFLINE, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_modality_that_one_subset_lacks_is_named(manifest, tmp_path):
+    numbers = iter(range(90))
+    names = ["translation"] * 40 + ["retrieval"] * 10 + ["train"] * 20 + ["test"] * 20
+
+    def edit(fields):
+        number = next(numbers)
+        image = "" if names[number] == "test" else fields[1]
+        return ",".join([fields[0], image, *fields[2:], names[number]])
+
+    path = rewritten(manifest, "half.csv", edit)
+    path.write_text(path.read_text().replace("label_ids\n", "label_ids,subset\n", 1))
+    with pytest.raises(ValueError, match=r"the test subset of '.*half.csv' has no image at all"):
+        reproduce(path, encoders=OFFLINE, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_manifest_is_named(tmp_path):
+    path = tmp_path / "noise.csv"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match=r"the manifest .*noise\.csv"):
+        reproduce(path)

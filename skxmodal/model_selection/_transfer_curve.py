@@ -1,0 +1,443 @@
+"""transfer_curve: scores on one modality, as labelled samples of it are mixed in."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..classification._classifier import _split_labels
+from ..modalities import present_rows
+from ..utils import check_number, progress_bar
+from ._curve import TransferCurve
+from ._draws import balanced_order, hide_cells, resolve_sizes
+from ._frozen import can_project_once, project_once
+
+_MAX_SEED = np.iinfo(np.int32).max
+
+
+def transfer_curve(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    target: str,
+    source: str | Sequence[str] | None = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    cv: Any = None,
+    groups: Any = None,
+    sizes: int | Sequence[Any] = 10,
+    n_repeats: int = 5,
+    scoring: Any = "f1_macro",
+    modalities: str | Mapping[str, int] = "auto",
+    reseed: bool = True,
+    params: Mapping[str, Any] | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    error_score: float | str = np.nan,
+) -> TransferCurve:
+    """Score a classifier on one modality, with ever more labelled samples of it.
+
+    The estimator is trained on all labelled samples of the source modalities and on a balanced
+    random draw of labelled samples of the target modality, from none (zero-shot) to all, and
+    is tested on the target modality alone (paper, section 4.2 and Figure 3).
+
+    Parameters
+    ----------
+    estimator : classifier
+        Such as :class:`~skxmodal.classification.ModalityAgnosticClassifier`. It is cloned and
+        fitted once for every size and draw.
+    X : DataFrame or array of shape (n_samples, n_features)
+        Training rows: embedding table, or a media table when the estimator embeds. A row may
+        have several modalities.
+    y : array-like of shape (n_samples,)
+        Labels; -1, ``NaN`` or ``None`` marks a row without.
+    target : str
+        Modality to be tested on.
+    source : str, sequence of str or None, default=None
+        Modalities whose labelled samples are all trained on; ``None`` means all but the target.
+        An empty sequence means none: the curve of a single-modality system.
+    X_test, y_test : default=None
+        Test rows and their labels. Those with the target modality and a label are used, with
+        all other modalities hidden.
+    cv : int, splitter or iterable, default=None
+        Without ``X_test``: how to split the labelled rows, as in
+        :func:`~sklearn.model_selection.learning_curve`.
+    groups : array-like of shape (n_samples,), default=None
+        Groups for ``cv``.
+    sizes : int or sequence, default=10
+        How many labelled samples of the target are mixed in. A number is that many sizes in
+        equal steps from 0 to all. In a sequence, an integer counts samples, a fraction between
+        0.0 and 1.0 is a share of all, and "all" is all (with ``cv``: the most that every
+        training fold has).
+    n_repeats : int, default=5
+        How many independent draws.
+    scoring : str, callable or None, default="f1_macro"
+        As in :func:`~sklearn.model_selection.learning_curve`.
+    modalities : "auto", "halves" or dict of str to int, default="auto"
+        Layout of an embedding table without column names.
+    reseed : bool, default=True
+        Whether every draw gives new seeds to all ``random_state`` parameters of the estimator,
+        as otherwise the repeats of no and of all samples are all the same. Frozen parts keep
+        theirs.
+    params : dict, default=None
+        Passed to ``estimator.fit``; what has one value for each row of ``X`` is cut to the
+        rows used.
+    random_state : int, RandomState instance or None, default=None
+        For the draws and the seeds. One seed gives the same draws to every estimator, so that
+        their curves can be compared draw by draw.
+    n_jobs : int or None, default=None
+        Number of fits at the same time, by joblib.
+    verbose : int, default=0
+        Positive: a progress bar on stderr.
+    error_score : "raise" or float, default=np.nan
+        Score of a fit that fails; a warning tells how many did. When all fail, that is an error.
+
+    Returns
+    -------
+    TransferCurve
+        ``sizes``, ``scores`` of shape (n_sizes, n_repeats) (with ``cv``:
+        (n_sizes, n_repeats * n_splits), fold by fold), times, and summaries such as ``mean``,
+        ``interval()`` and ``zero_shot``.
+
+    Raises
+    ------
+    ValueError
+        When a modality is unknown, no labelled training or test row has the target, or a size
+        is out of range.
+
+    See Also
+    --------
+    skxmodal.inspection.TransferCurveDisplay : Draws curves of several systems.
+    sklearn.model_selection.learning_curve : The same for one modality.
+
+    Notes
+    -----
+    **What counts as a sample.** Labelled samples are counted by modality, as in the paper: a
+    labelled row with a sound and a picture holds one labelled sound and one labelled picture.
+    Of every labelled row the source cells are visible, the target cell is hidden unless the row
+    is drawn, and all other cells are hidden. Size 0 is therefore the zero-shot case, and "all"
+    the whole table. :class:`~skxmodal.classification.ModalityAgnosticClassifier` trains on each
+    visible cell by itself; an estimator that merges the modalities of a row sees a drawn row
+    that has both as one sample. A row that has no visible cell is left out.
+
+    **Draws.** Every repeat orders the labelled target samples once, at random, so that all its
+    prefixes are balanced: the draws of a repeat are nested, and a class that runs out leaves its
+    share to the others.
+
+    **Unlabelled rows** are passed on as they are, pairs included: they may teach the joint
+    space, but the estimator must know the label -1. What is hidden teaches nothing, so that a
+    joint space which is not frozen is fitted anew from what is visible.
+
+    **Speed.** When the joint space of a
+    :class:`~skxmodal.classification.ModalityAgnosticClassifier` is a
+    :class:`~sklearn.frozen.FrozenEstimator`, all rows are projected once and only the classifier
+    is fitted again. The scores are the same. This is not done for a scorer that is a plain
+    function, which might look at the table.
+
+    References
+    ----------
+    .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
+       for music classification", 2021, sections 2.3 and 4.2, Figure 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from skxmodal.classification import ModalityAgnosticClassifier
+    >>> from skxmodal.modalities import concat_modalities
+    >>> from skxmodal.model_selection import transfer_curve
+    >>> from skxmodal.translation import CCAProjector
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=300)
+    >>> cause = 3 * y[:, None] + rng.normal(size=(300, 2))
+    >>> X = concat_modalities(audio=cause @ rng.normal(size=(2, 5)),
+    ...                       image=cause @ rng.normal(size=(2, 4)))
+    >>> joint = CCAProjector(2).fit(X[:100])
+    >>> curve = transfer_curve(
+    ...     ModalityAgnosticClassifier(FrozenEstimator(joint)), X[100:200], y[100:200],
+    ...     X_test=X[200:], y_test=y[200:], target="image", sizes=(0, 10, "all"), n_repeats=3,
+    ...     random_state=0)
+    >>> curve.sizes, curve.scores.shape
+    (array([  0,  10, 100]), (3, 3))
+    >>> bool(curve.zero_shot > 0.9)
+    True
+    """
+    check_number("n_repeats", n_repeats, integer=True, low=1)
+    if error_score != "raise" and isinstance(error_score, str):
+        raise ValueError(f"error_score must be 'raise' or a number, got {error_score!r}")
+    if (X_test is None) != (y_test is None):
+        raise ValueError("give both X_test and y_test, or neither to split X by cv")
+    if X_test is not None and cv is not None:
+        raise ValueError("give either X_test or cv: rows are tested on one or the other")
+    y, labelled = _split_labels(y)
+    check_consistent_length(X, y)
+    scorer = check_scoring(estimator, scoring)
+    tables: dict[str, Any] = {"train": X}
+    if X_test is not None:
+        y_test, labelled_test = _split_labels(y_test)
+        check_consistent_length(X_test, y_test)
+        tables["test"] = X_test
+    if can_project_once(estimator, scorer):
+        estimator, tables, modalities = project_once(estimator, tables, modalities)
+        # Nothing is left that unlabelled rows could teach.
+        used = labelled
+    else:
+        used = np.ones(len(y), dtype=bool)
+    X = tables["train"]
+    present = present_rows(X, modalities=modalities)
+    sources = _check_modalities(target, source, present)
+    rows = _Rows(X, y, used, labelled, present, target, sources, modalities)
+
+    if X_test is not None:
+        tested = _Test(
+            *_only_target(
+                tables["test"], _plain(y_test, labelled_test), labelled_test, target, modalities
+            )
+        )
+        folds = [(np.flatnonzero(labelled), tested)]
+    else:
+        folds = list(_folds(estimator, rows, cv, groups))
+    available = [np.flatnonzero(_mask(train, len(y)) & present[target]) for train, _ in folds]
+    n_available = min(len(found) for found in available)
+    if n_available == 0:
+        raise ValueError(f"no labelled training row has the target modality {target!r}")
+    counts = resolve_sizes(sizes, n_available, target)
+
+    random = check_random_state(random_state)
+    tasks = []
+    for fold, (train, tested) in enumerate(folds):
+        for repeat in range(n_repeats):
+            order = available[fold][balanced_order(y[available[fold]].astype(str), random)]
+            seed = random.randint(_MAX_SEED) if reseed else None
+            tasks += [
+                _Task(index, fold * n_repeats + repeat, train, order[:size], tested, seed)
+                for index, size in enumerate(counts)
+            ]
+    # The largest fits first: no worker is left with a long one at the end.
+    tasks.sort(key=lambda task: -len(task.drawn))
+    outcomes = _run(estimator, rows, tasks, scorer, params or {}, error_score, n_jobs, verbose)
+
+    shape = (len(counts), n_repeats * len(folds))
+    scores, fit_times, score_times = (np.full(shape, np.nan) for _ in range(3))
+    for task, outcome in zip(tasks, outcomes):
+        cell = task.size_index, task.column
+        scores[cell], fit_times[cell], score_times[cell] = outcome[:3]
+    _report_failures([error for *_, error in outcomes if error], len(tasks), error_score)
+    first = _mask(folds[0][0], len(y))
+    return TransferCurve(
+        target=target,
+        source=sources,
+        sizes=counts,
+        scores=scores,
+        fit_times=fit_times,
+        score_times=score_times,
+        n_source=int(sum((present[name] & first).sum() for name in sources)),
+        n_test=sum(len(tested.y) for _, tested in folds),
+        scoring=scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"),
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The training table, and what is known of its rows."""
+
+    X: Any
+    y: np.ndarray
+    used: np.ndarray  # rows that may be passed to fit
+    labelled: np.ndarray
+    present: dict[str, np.ndarray]
+    target: str
+    source: tuple[str, ...]
+    modalities: str | Mapping[str, int]
+
+    def visible(self, train: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, Any]:
+        """Return the rows to train on, and their table with all else hidden."""
+        n_rows = len(self.y)
+        training, drawing = _mask(train, n_rows), _mask(drawn, n_rows)
+        shown = dict.fromkeys(self.present, np.zeros(n_rows, dtype=bool))
+        for name in self.source:
+            shown[name] = self.present[name] & training
+        shown[self.target] = drawing
+        # Unlabelled rows teach the joint space whatever they have.
+        unlabelled = self.used & ~self.labelled
+        shown = {name: mask | (self.present[name] & unlabelled) for name, mask in shown.items()}
+        kept = np.flatnonzero(np.any(list(shown.values()), axis=0))
+        hidden = {name: ~mask[kept] for name, mask in shown.items()}
+        return kept, hide_cells(_safe_indexing(self.X, kept), hidden, self.modalities)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Test rows with the target modality alone."""
+
+    X: Any
+    y: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One fit: a size and a draw."""
+
+    size_index: int
+    column: int
+    train: np.ndarray
+    drawn: np.ndarray
+    tested: _Test
+    seed: int | None
+
+
+def _run(
+    estimator: Any,
+    rows: _Rows,
+    tasks: list[_Task],
+    scorer: Any,
+    params: Mapping[str, Any],
+    error_score: float | str,
+    n_jobs: int | None,
+    verbose: int,
+) -> list[tuple[float, float, float, str | None]]:
+    """Fit and score all tasks; results come in the order of the tasks."""
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    outcomes = parallel(
+        delayed(_fit_and_score)(estimator, rows, task, scorer, params, error_score)
+        for task in tasks
+    )
+    bar = progress_bar(outcomes, verbose=verbose, description="transfer curve", total=len(tasks))
+    return list(bar)
+
+
+def _fit_and_score(
+    estimator: Any,
+    rows: _Rows,
+    task: _Task,
+    scorer: Any,
+    params: Mapping[str, Any],
+    error_score: float | str,
+) -> tuple[float, float, float, str | None]:
+    """Return score, seconds to fit, seconds to score, and what went wrong."""
+    started = time.perf_counter()
+    kept, X = rows.visible(task.train, task.drawn)
+    if not rows.labelled[kept].any():
+        return np.nan, 0.0, 0.0, None
+    y = _plain(rows.y[kept], rows.labelled[kept])
+    model = clone(estimator)
+    if task.seed is not None:
+        _reseed(model, task.seed)
+    fit_params = {name: _of_rows(value, kept, len(rows.y)) for name, value in params.items()}
+    try:
+        model.fit(X, y, **fit_params)
+        fitted = time.perf_counter()
+        score = scorer(model, task.tested.X, task.tested.y)
+        return float(score), fitted - started, time.perf_counter() - fitted, None
+    except Exception:
+        if error_score == "raise":
+            raise
+        return float(error_score), time.perf_counter() - started, 0.0, traceback.format_exc()
+
+
+def _reseed(model: Any, seed: int) -> None:
+    """Give every random_state parameter a seed of its own, the same for the same seed."""
+    random = np.random.RandomState(seed)
+    names = sorted(
+        name
+        for name in model.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    )
+    model.set_params(**{name: random.randint(_MAX_SEED) for name in names})
+
+
+def _folds(estimator: Any, rows: _Rows, cv: Any, groups: Any) -> Iterable[tuple[np.ndarray, _Test]]:
+    """Split the labelled rows; yield the training rows and the test table of each fold."""
+    candidates = np.flatnonzero(rows.labelled)
+    labels = _plain(rows.y[candidates], np.ones(len(candidates), dtype=bool))
+    splitter = check_cv(cv, labels, classifier=True)
+    of_candidates = None if groups is None else _safe_indexing(groups, candidates)
+    for train, test in splitter.split(candidates.reshape(-1, 1), labels, of_candidates):
+        known = np.ones(len(test), dtype=bool)
+        X = _safe_indexing(rows.X, candidates[test])
+        yield (
+            candidates[train],
+            _Test(*_only_target(X, labels[test], known, rows.target, rows.modalities)),
+        )
+
+
+def _only_target(
+    X: Any, y: np.ndarray, labelled: np.ndarray, target: str, modalities: Any
+) -> tuple[Any, np.ndarray]:
+    """Keep labelled rows that have the target modality, and hide their other modalities."""
+    present = present_rows(X, modalities=modalities)
+    if target not in present or not (present[target] & labelled).any():
+        raise ValueError(f"no labelled test row has the target modality {target!r}")
+    kept = np.flatnonzero(present[target] & labelled)
+    hidden = {
+        name: np.full(len(kept), name != target) | ~rows[kept] for name, rows in present.items()
+    }
+    # Labels that hold a missing one are objects; what is left has a type of its own again.
+    y = _plain(y[kept], np.ones(len(kept), dtype=bool))
+    return hide_cells(_safe_indexing(X, kept), hidden, modalities), y
+
+
+def _check_modalities(
+    target: str, source: str | Sequence[str] | None, present: Mapping[str, np.ndarray]
+) -> tuple[str, ...]:
+    """Return the source modalities; unknown names are errors."""
+    if source is None:
+        source = [name for name in present if name != target]
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    for name in (target, *sources):
+        if name not in present:
+            raise ValueError(f"the table has no modality {name!r}, only {', '.join(present)}")
+    if target in sources:
+        raise ValueError(
+            f"the target modality {target!r} cannot be a source too: its labelled samples are "
+            "what is mixed in"
+        )
+    return sources
+
+
+def _mask(rows: np.ndarray, n_rows: int) -> np.ndarray:
+    mask = np.zeros(n_rows, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def _plain(y: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    """Give labels that are objects the type that they have, where none is missing."""
+    if y.dtype == object and labelled.all():
+        return np.asarray(y.tolist())
+    return y
+
+
+def _of_rows(value: Any, rows: np.ndarray, n_rows: int) -> Any:
+    """Cut what has one value for each row."""
+    per_row = hasattr(value, "__len__") and not isinstance(value, str) and len(value) == n_rows
+    return _safe_indexing(value, rows) if per_row else value
+
+
+def _report_failures(errors: list[str], n_fits: int, error_score: float | str) -> None:
+    """Warn of failed fits; raise when there is nothing else."""
+    if not errors:
+        return
+    message = f"{len(errors)} of {n_fits} fits of the transfer curve failed"
+    if len(errors) == n_fits:
+        raise ValueError(f"{message}. The first error was:\n{errors[0]}")
+    warnings.warn(
+        f"{message}; their score is {error_score}. Pass error_score='raise' to stop there. The "
+        f"first error was:\n{errors[0]}",
+        FitFailedWarning,
+        stacklevel=3,
+    )
