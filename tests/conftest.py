@@ -55,3 +55,20 @@ def mirror(mirror_folder, monkeypatch):
     """The folder of real data, as ``SKXMODAL_MIRROR``."""
     monkeypatch.setenv("SKXMODAL_MIRROR", str(mirror_folder))
     return mirror_folder
+
+
+@pytest.fixture
+def file_server(monkeypatch):
+    """A server of files on this machine, reached without a proxy."""
+    from .datasets.http_server import FileServer
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    server = FileServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    """Try a failed transfer again at once."""
+    monkeypatch.setattr("skxmodal.datasets._http._BACKOFF_S", 0.0)

@@ -1,27 +1,37 @@
 """Archives: the wanted members, checked by their contents, unpacked all or not at all.
 
-``pooch.Unzip`` is not used here because it neither checks what it unpacks nor survives being
-killed half-way: a folder it left incomplete is taken for whole the next time.
+``pooch.Unzip`` and ``pooch.Untar`` are not used here because they neither check what they unpack
+nor survive being killed half-way: a folder they left incomplete is taken for whole the next time.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import lzma
+import gzip
+import hashlib
 import os
+import re
 import shutil
 import stat
 import struct
-import tempfile
+import tarfile
+import unicodedata
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from ._data_home import get_data_home
-from ._digests import digest_of_contents
+from ._digests import digest_of_digests
+from ._file_lock import file_lock
 from ._remote import RemoteFile, RemoteFileError, fetch_file
 
 _MAX_BYTES = 1 << 30
+_MAX_MEMBERS = 100_000
+_MAX_HEADER = 1 << 24  # bytes of a name and its like in a tar archive
+_BLOCK = 1 << 16
+_GZIP = b"\x1f\x8b"
 
 
 def fetch_zip(
@@ -61,68 +71,217 @@ def fetch_zip(
         verbose=verbose,
         pin=False,
     )
+
+    def fill(partial: Path) -> None:
+        found = digest_of_digests(extract_zip(archive, partial, members).items())
+        if found != contents:
+            raise RemoteFileError(
+                f"the files {members!r} of {remote.url} have the digest {found}, not {contents}: "
+                "this is not the data set that was asked for"
+            )
+
+    unpack(archive, folder, fill, damaged=f"{remote.url} is not a readable zip file")
+    return folder
+
+
+def unpack(archive: Path, folder: Path, fill: Callable[[Path], None], *, damaged: str) -> None:
+    """Let ``fill`` write into a folder beside the goal, then rename: whole or not at all.
+
+    What another process has unpacked meanwhile is used, what a killed one has left is deleted.
+
+    Parameters
+    ----------
+    archive : pathlib.Path
+        What is unpacked; deleted when it turns out to be damaged or hostile.
+    folder : pathlib.Path
+        The goal.
+    fill : callable
+        Unpacks and checks.
+    damaged : str
+        What to say of a damaged archive, before the reason.
+
+    Raises
+    ------
+    RemoteFileError
+        When the archive is damaged or hostile, or the folder cannot be written.
+    """
     try:
-        files = _read_members(archive, members)
+        with file_lock(folder.with_name(folder.name + ".lock")):
+            if not folder.is_dir():
+                _fill_and_rename(folder, fill)
     except RemoteFileError:
         archive.unlink(missing_ok=True)
         raise
     # A RuntimeError is an encrypted or oddly compressed member; the others are damage.
     except (
         zipfile.BadZipFile,
+        tarfile.TarError,
         zlib.error,
-        lzma.LZMAError,
         struct.error,
         EOFError,
         ValueError,
         RuntimeError,
     ) as error:
         archive.unlink(missing_ok=True)
-        raise RemoteFileError(f"{remote.url} is not a readable zip file: {error}") from error
-    found = digest_of_contents(files.items())
-    if found != contents:
-        archive.unlink(missing_ok=True)
+        raise RemoteFileError(f"{damaged}: {error}") from error
+    except OSError as error:
+        # The decoders of gzip and bzip2 report damage as an OSError, which has no number then.
+        if error.errno is None:
+            archive.unlink(missing_ok=True)
+            raise RemoteFileError(f"{damaged}: {error}") from error
         raise RemoteFileError(
-            f"the files {members!r} of {remote.url} have the digest {found}, not {contents}: "
-            "this is not the data set that was asked for"
-        )
-    _write_folder(folder, files)
-    return folder
+            f"{archive.name} cannot be unpacked in {str(folder.parent)!r} ({error.strerror}): "
+            "make room or set SKXMODAL_DATA to another folder"
+        ) from error
 
 
-def _read_members(archive: Path, pattern: str) -> dict[str, bytes]:
-    """Read the wanted members; refuse names that lead out, links, and bombs."""
-    files: dict[str, bytes] = {}
-    total = 0
+def _fill_and_rename(folder: Path, fill: Callable[[Path], None]) -> None:
+    partial = folder.with_name(folder.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir()
+        fill(partial)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def extract_zip(archive: Path, folder: Path, pattern: str) -> dict[str, str]:
+    """Unpack the members that match, without their top folder; return the SHA-256 of each."""
+    digests: dict[str, str] = {}
+    writer = _MemberWriter(archive, folder)
     with zipfile.ZipFile(archive) as zipped:
-        for info in zipped.infolist():
+        infos = zipped.infolist()
+        writer.check_count(len(infos))
+        wanted = []
+        for info in infos:
             name = info.filename.partition("/")[2]
             if info.is_dir() or not fnmatch.fnmatchcase(name, pattern):
                 continue
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or "\\" in name:
-                raise RemoteFileError(f"{archive.name} holds a member outside its folder: {name!r}")
-            if stat.S_ISLNK(info.external_attr >> 16):
-                raise RemoteFileError(f"{archive.name} holds a link: {name!r}")
-            total += info.file_size
-            if total > _MAX_BYTES:
-                raise RemoteFileError(f"{archive.name} unpacks to more than {_MAX_BYTES} bytes")
-            files[name] = zipped.read(info)
-    return files
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            # Archives made on other systems state no kind.
+            if kind not in (0, stat.S_IFREG):
+                raise RemoteFileError(f"{archive.name} holds a link or device: {name!r}")
+            # The zipfile module lets the other decoders put out whatever they make of one read:
+            # 45 bytes of bzip2 are 46 megabytes.
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise RemoteFileError(
+                    f"{archive.name} holds a member that is neither stored nor deflated: {name!r}"
+                )
+            wanted.append((name, info))
+        # What is declared is refused at once; what is not is found out by counting.
+        writer.check_size(sum(info.file_size for _, info in wanted))
+        for name, info in wanted:
+            with zipped.open(info) as source:
+                digests[name] = writer.write(name, source)
+    return digests
 
 
-def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """Write all files beside the goal, then rename: the folder appears whole or not at all."""
-    partial = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
-    try:
-        for name, data in files.items():
-            target = partial / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        try:
-            partial.rename(folder)
-        except OSError:
-            # Another process was faster; what it wrote was checked in the same way.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def extract_tar(archive: Path, folder: Path, *, max_bytes: int = _MAX_BYTES) -> None:
+    """Unpack a tar archive, plain or compressed by gzip, of regular files and folders."""
+    writer = _MemberWriter(archive, folder, max_bytes=max_bytes)
+    with archive.open("rb") as file:
+        opener: Any = gzip.open if file.read(len(_GZIP)) == _GZIP else open
+    with opener(archive, "rb") as plain:
+        bounded: Any = _BoundedReader(plain, archive)
+        with tarfile.open(fileobj=bounded, mode="r:") as packed:
+            for count, member in enumerate(packed, 1):
+                writer.check_count(count)
+                # Headers count as well, beyond what a member needs.
+                writer.check_size(packed.offset - count * _BLOCK)
+                check_name(archive, member.name)
+                if member.isdir():
+                    continue
+                source = packed.extractfile(member) if member.isreg() else None
+                if source is None:
+                    raise RemoteFileError(f"{archive.name} holds a link or device: {member.name!r}")
+                with source:
+                    writer.write(member.name, source, declared=member.size)
+
+
+def check_name(archive: Path, name: str) -> None:
+    """Refuse the name of a member that leads, on any system, to a place outside its folder."""
+    path = PurePosixPath(name)
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or re.match(r"[A-Za-z]:", name)
+        or re.search(r"[\0-\x1f\x7f]", name)
+    ):
+        raise RemoteFileError(f"{archive.name} holds a member outside its folder: {name!r}")
+
+
+class _MemberWriter:
+    """Writes the members of one archive, within its limits and never one over another."""
+
+    def __init__(self, archive: Path, folder: Path, *, max_bytes: int | None = None) -> None:
+        self.archive = archive
+        self.folder = folder
+        self.max_bytes = _MAX_BYTES if max_bytes is None else max_bytes
+        self.total = 0
+        self._files: set[PurePosixPath] = set()
+        self._folders: set[PurePosixPath] = set()
+
+    def check_count(self, count: int) -> None:
+        """Refuse too many members."""
+        if count > _MAX_MEMBERS:
+            raise RemoteFileError(f"{self.archive.name} holds more than {_MAX_MEMBERS} members")
+
+    def check_size(self, size: int) -> None:
+        """Refuse too many bytes."""
+        if size > self.max_bytes:
+            raise RemoteFileError(
+                f"{self.archive.name} unpacks to more than {self.max_bytes} bytes"
+            )
+
+    def write(self, name: str, source: IO[bytes], *, declared: int = 0) -> str:
+        """Write a member and return its SHA-256."""
+        check_name(self.archive, name)
+        self._check_collision(name)
+        self.check_size(self.total + declared)
+        target = self.folder.joinpath(*PurePosixPath(name).parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        hasher = hashlib.sha256()
+        with target.open("xb") as file:
+            while data := source.read(_BLOCK):
+                self.total += len(data)
+                self.check_size(self.total)
+                hasher.update(data)
+                file.write(data)
+        return hasher.hexdigest()
+
+    def _check_collision(self, name: str) -> None:
+        """Refuse a name that some system takes for another: the later would replace the first."""
+        path = PurePosixPath(unicodedata.normalize("NFC", name).casefold())
+        parents = set(path.parents)
+        if path in self._files | self._folders or parents & self._files:
+            raise RemoteFileError(
+                f"{self.archive.name} holds two members of the same name, capitals aside: {name!r}"
+            )
+        self._files.add(path)
+        self._folders |= parents
+
+
+class _BoundedReader:
+    """A file that refuses a read of more than any header has: they are read in one piece."""
+
+    def __init__(self, file: Any, archive: Path) -> None:
+        self._file = file
+        self._archive = archive
+
+    def read(self, size: int = -1) -> bytes:
+        """Read like a file."""
+        if not 0 <= size <= _MAX_HEADER:
+            raise RemoteFileError(
+                f"{self._archive.name} holds a header of more than {_MAX_HEADER} bytes"
+            )
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Seek like a file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Tell like a file."""
+        return self._file.tell()

@@ -43,5 +43,10 @@ def digest_of_contents(files: Iterable[tuple[str, bytes]]) -> str:
     The digest is over the lines ``<name> NUL <SHA-256 of the content> LF``, sorted by name:
     a host may compress the same files to other bytes tomorrow and this stays the same.
     """
-    lines = sorted(f"{name}\0{hashlib.sha256(data).hexdigest()}\n" for name, data in files)
+    return digest_of_digests((name, hashlib.sha256(data).hexdigest()) for name, data in files)
+
+
+def digest_of_digests(digests: Iterable[tuple[str, str]]) -> str:
+    """Return :func:`digest_of_contents` from the names and the SHA-256 of each content."""
+    lines = sorted(f"{name}\0{digest}\n" for name, digest in digests)
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Manifests: a CSV file that lists the media of a data set and their labels."""
+"""Manifests: a CSV or Parquet file that lists the media of a data set and their labels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-_LABEL, _LABEL_IDS = "label", "label_ids"
+from ..utils import import_optional
+
+_LABEL, _LABEL_IDS, _SUBSET = "label", "label_ids", "subset"
 _ID_SEPARATOR = " "
+_PARQUET = ".parquet"
 
 
 def write_manifest(
@@ -21,17 +24,33 @@ def write_manifest(
     labels: Sequence[str | None],
     label_ids: Iterable[tuple[str, ...]],
 ) -> None:
-    """Write paths (relative to the manifest where they lie below it), labels and label ids."""
+    """Write paths (relative to the manifest where they lie below it), labels and label ids.
+
+    A name that ends in ``.parquet`` makes it a Parquet file, any other CSV.
+    """
     path = Path(path)
     partial = path.with_name(path.name + ".part")
-    partial.write_text(manifest_text(path.parent, frame, labels, label_ids), "utf-8")
+    if path.suffix.lower() == _PARQUET:
+        import_optional("pyarrow", caller=f"the manifest {str(path)!r}", extra="polars")
+        table = _manifest_table(path.parent, frame, labels, label_ids)
+        table.to_parquet(partial, engine="pyarrow", index=False)
+    else:
+        partial.write_text(manifest_text(path.parent, frame, labels, label_ids), "utf-8")
     partial.replace(path)
 
 
 def manifest_text(
     folder: Path, frame: Any, labels: Sequence[str | None], label_ids: Iterable[tuple[str, ...]]
 ) -> str:
-    """Return what :func:`write_manifest` writes."""
+    """Return what :func:`write_manifest` writes as CSV."""
+    table = _manifest_table(folder, frame, labels, label_ids)
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def _manifest_table(
+    folder: Path, frame: Any, labels: Sequence[str | None], label_ids: Iterable[tuple[str, ...]]
+) -> Any:
+    """Return the table that a manifest is."""
     import pandas as pd
 
     table = pd.DataFrame(
@@ -42,7 +61,7 @@ def manifest_text(
     )
     table[_LABEL] = list(labels)
     table[_LABEL_IDS] = [_ID_SEPARATOR.join(ids) for ids in label_ids]
-    return table.to_csv(index=False, lineterminator="\n")
+    return table
 
 
 def load_manifest(
@@ -53,10 +72,12 @@ def load_manifest(
     Parameters
     ----------
     path : str or path-like
-        CSV file (commas, a header line). The columns named by ``modalities`` hold paths
+        CSV file (commas, a header line), or a Parquet file (``.parquet``; it needs pyarrow) with
+        the same columns of text. The columns named by ``modalities`` hold paths
         (relative ones start at the manifest's folder, ``~`` is the home folder, an empty cell is
         missing); ``label``, if it is there, a class name (empty: unlabelled); ``label_ids`` ids of
-        a taxonomy, separated by spaces. Other columns are ignored.
+        a taxonomy, separated by spaces; ``subset`` the name of the part a row belongs to. Other
+        columns are ignored.
     modalities : sequence of str, default=("audio", "image")
         Names of the columns of media. Those that are there are read; at least one must be.
 
@@ -71,6 +92,8 @@ def load_manifest(
             the classes' names, sorted,
         ``label_ids``
             object array ``(n_samples,)`` of tuples,
+        ``subset``
+            object array ``(n_samples,)`` of text, empty where there is none,
         ``DESCR``
             where it came from.
 
@@ -79,8 +102,8 @@ def load_manifest(
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is not a CSV table, a line has another number of fields than the header, no
-        column of media is there, or a cell is a web address.
+        When the file is not a CSV (or Parquet) table, a line has another number of fields than
+        the header, no column of media is there, or a cell is a web address.
 
     Examples
     --------
@@ -118,6 +141,7 @@ def load_manifest(
         target=np.array([code.get(label, -1) for label in labels], dtype=int),
         target_names=classes,
         label_ids=label_ids,
+        subset=np.array(columns.get(_SUBSET, [""] * n_rows), dtype=object),
         DESCR=f"Media listed in {path.name}.",
     )
 
@@ -126,6 +150,8 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
     """Read a CSV file strictly: every line has as many fields as the header."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no manifest {str(path)!r}")
+    if path.suffix.lower() == _PARQUET:
+        return _read_parquet(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -145,6 +171,24 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
         raise ValueError(f"the manifest {str(path)!r} is not a CSV table: it is empty")
     columns = {name: [row[number] for row in rows] for number, name in enumerate(header)}
     return columns, len(rows)
+
+
+def _read_parquet(path: Path) -> tuple[dict[str, list[str]], int]:
+    """Read a Parquet file; what is missing is an empty text, as in CSV."""
+    pyarrow = import_optional("pyarrow", caller=f"the manifest {str(path)!r}", extra="polars")
+    parquet = import_optional(
+        "pyarrow.parquet", caller=f"the manifest {str(path)!r}", extra="polars"
+    )
+    try:
+        table = parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(f"the manifest {str(path)!r} is not a Parquet table: {reason}") from None
+    columns = {
+        name.strip(): ["" if cell is None else str(cell).strip() for cell in column.to_pylist()]
+        for name, column in zip(table.column_names, table.columns)
+    }
+    return columns, table.num_rows
 
 
 def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:

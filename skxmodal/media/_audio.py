@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from numbers import Real
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ._cells import MediaError, checked_path, describe
+from ._cells import MediaError, describe
+from ._containers import container_format
+from ._fragment import fragment_of
 from ._truncation import LenientBytes, truncated_sound
+from ._video import read_sound
 
 _READ_FRAMES = 1 << 20
-_FRAGMENT = re.compile(r"^(?P<path>.+)#t=(?:npt:)?(?P<start>\d*\.?\d*)(?:,(?P<end>\d*\.?\d*))?$")
 
 
 def read_audio(
@@ -24,8 +25,10 @@ def read_audio(
     Parameters
     ----------
     cell : str, path-like, bytes, ndarray or (sample_rate, ndarray)
-        A file that libsndfile reads (WAV, FLAC, OGG, MP3, ...), optionally with a W3C time
-        fragment (``"talk.flac#t=3.0,4.0"``, seconds); its content as bytes; an array ``(n,)``
+        A file that libsndfile reads (WAV, FLAC, OGG, MP3, ...) or, with the extra ``video``,
+        that PyAV reads (the sound of MP4, MKV, WebM, MOV, AVI, ...; M4A, AAC), optionally with
+        a W3C time fragment (``"talk.flac#t=3.0,4.0"``, seconds): then only that part is
+        decoded, or what there is of it; its content as bytes; an array ``(n,)``
         or ``(channels, n)``; or a pair of a rate in Hz and such an array. Integer samples are
         scaled by their full range, channels are averaged.
     sample_rate : float
@@ -41,8 +44,11 @@ def read_audio(
     Raises
     ------
     MediaError
-        When the cell is not a sound: missing file, folder, damaged or truncated file, no
-        samples, NaN or infinite samples, an array without its rate, another type.
+        When the cell is not a sound: missing file, folder, damaged or truncated file, a video
+        without sound, no samples, NaN or infinite samples, an array without its rate, another
+        type.
+    ImportError
+        When the file needs PyAV, which is not installed.
 
     References
     ----------
@@ -72,20 +78,7 @@ def read_audio(
 
 
 def _read_path(name: str) -> tuple[np.ndarray, float]:
-    start, end = None, None
-    fragment = _FRAGMENT.match(name) if isinstance(name, str) else None
-    # A file may really be called "take#t=1": what is there wins over what it could mean.
-    if fragment is not None and not os.path.lexists(name):
-        path = checked_path(fragment["path"])
-        try:
-            start = float(fragment["start"] or 0)
-            end = float(fragment["end"]) if fragment["end"] else None
-        except ValueError:
-            raise MediaError(
-                "the time fragment is not #t=start,end in seconds", cell=repr(name)
-            ) from None
-    else:
-        path = checked_path(name)
+    path, start, end = fragment_of(name)
     return _decode(path, repr(name), start=start, end=end)
 
 
@@ -100,6 +93,8 @@ def _decode(
     import soundfile
 
     try:
+        if container_format(source) is not None:
+            return read_sound(source, cell, start=start, end=end)
         missing = truncated_sound(source)
     except OSError as error:
         raise MediaError(f"the file cannot be opened ({error})", cell=cell) from None

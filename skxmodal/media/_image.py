@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._cells import MediaError, checked_path, describe
+from ._cells import MediaError, describe
+from ._containers import container_format
+from ._fragment import fragment_of
+from ._video import read_frame
 
 # Pillow's own warning threshold, a quarter of a gigabyte as RGB: larger headers are not decoded.
 MAX_PIXELS = 89_478_485
@@ -20,10 +23,13 @@ def read_image(cell: Any) -> np.ndarray:
     Parameters
     ----------
     cell : str, path-like, bytes, ndarray or PIL.Image.Image
-        A file that Pillow reads (its first frame), its content as bytes, a PIL image, or an
-        array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or ``(h, w, 4)``: uint8, uint16, bool,
-        other integers within [0, 255], or float within [0, 1]. EXIF orientation is applied,
-        transparency is laid on white, 16-bit values are scaled to 8 bits.
+        A file that Pillow reads (its first frame) or, with the extra ``video``, a video that
+        PyAV reads (MP4, MKV, WebM, MOV, AVI, ...): the frame shown in its middle or, with a W3C
+        time fragment (``"clip.mp4#t=3.0,4.0"``, seconds), in the middle of that part, turned as
+        the file says; its content as bytes, a PIL image, or an array ``(h, w)``, ``(h, w, 1)``,
+        ``(h, w, 3)`` or ``(h, w, 4)``: uint8, uint16, bool, other integers within [0, 255], or
+        float within [0, 1]. EXIF orientation is applied, transparency is laid on white, 16-bit
+        values are scaled to 8 bits.
 
     Returns
     -------
@@ -32,8 +38,11 @@ def read_image(cell: Any) -> np.ndarray:
     Raises
     ------
     MediaError
-        When the cell is not a picture: missing file, folder, damaged or truncated file, more
-        than 89 million pixels, no pixels, NaN or values out of range, another type.
+        When the cell is not a picture: missing file, folder, damaged or truncated file, a video
+        without pictures, more than 89 million pixels, no pixels, NaN or values out of range,
+        another type.
+    ImportError
+        When the file needs PyAV, which is not installed.
 
     Examples
     --------
@@ -49,7 +58,12 @@ def read_image(cell: Any) -> np.ndarray:
     try:
         if isinstance(cell, Image.Image):
             return _to_rgb(ImageOps.exif_transpose(cell), cell)
-        with Image.open(_source(cell)) as image:
+        source, start, end = _source(cell)
+        if container_format(source) is not None:
+            return read_frame(source, describe(cell), start=start, end=end, max_pixels=MAX_PIXELS)
+        if start is not None or end is not None:
+            raise MediaError("the time fragment needs a video", cell=describe(cell))
+        with Image.open(source) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise MediaError(
                     f"the picture claims {image.width} x {image.height} pixels, more than "
@@ -83,13 +97,14 @@ def _reason(error: Exception) -> str:
     return "unknown format" if message.startswith("cannot identify image file") else message
 
 
-def _source(cell: Any) -> Any:
+def _source(cell: Any) -> tuple[Any, float | None, float | None]:
+    """Return what to open, and the part of it that is asked for."""
     if isinstance(cell, (str, os.PathLike)):
-        return checked_path(cell)
+        return fragment_of(os.fspath(cell))
     if isinstance(cell, (bytes, bytearray, memoryview)):
         if len(cell) == 0:
             raise MediaError("there are no bytes to decode", cell=describe(cell))
-        return io.BytesIO(cell)
+        return io.BytesIO(cell), None, None
     raise MediaError(
         "a picture must be a path, bytes, an array or a PIL image", cell=describe(cell)
     )

@@ -1,8 +1,6 @@
 """Remote files: the mirror first, then the owner; nothing is used before it was checked."""
 
 import hashlib
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,8 @@ import pytest
 from skxmodal.datasets import RemoteFileError, clear_data_home, get_data_home
 from skxmodal.datasets._digests import digest_of, matches
 from skxmodal.datasets._remote import RemoteFile, fetch_file
+
+from .http_server import FileServer
 
 CONTENT = b"the content of a file\n"
 OTHER = b"something else\n"
@@ -19,47 +19,6 @@ def sha256(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-class FileServer:
-    """Files served over HTTP on this machine: ``files`` maps paths to contents."""
-
-    def __init__(self):
-        self.files = {}
-        self.requests = []
-        served = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                served.requests.append(self.path)
-                content = served.files.get(self.path.partition("?")[0])
-                if content is None:
-                    self.send_error(404)
-                    return
-                if isinstance(content, str):
-                    self.send_response(302)
-                    self.send_header("Location", content)
-                    self.end_headers()
-                    return
-                content, length = content if isinstance(content, tuple) else (content, len(content))
-                self.send_response(200)
-                self.send_header("Content-Length", str(length))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_args):
-                """Keep the test's output clean."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.host}"
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch):
     """Reach this machine directly, whatever proxy its user has."""
@@ -67,11 +26,9 @@ def _no_proxy(monkeypatch):
 
 
 @pytest.fixture
-def origin():
+def origin(file_server):
     """The owner of a file: a server on this machine."""
-    server = FileServer()
-    yield server
-    server.close()
+    return file_server
 
 
 @pytest.fixture
@@ -162,9 +119,10 @@ def test_a_wrong_digest_leaves_nothing_behind(remote, origin, home):
     assert files_below(home) == []
 
 
-def test_a_file_that_ends_early_leaves_nothing_behind(unpublished, origin, home):
+def test_a_file_that_ends_early_and_has_no_version_leaves_nothing_behind(unpublished, origin, home):
+    origin.validators = False
     origin.files["/data/file.bin"] = (CONTENT, len(CONTENT) + 10)
-    with pytest.raises(RemoteFileError, match="could not be reached"):
+    with pytest.raises(RemoteFileError, match="ended after 22 of 32 bytes, 4 times in a row"):
         fetch_file(unpublished, data_home=home)
     assert files_below(home) == []
 
