@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tarfile
-import tempfile
-import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from skxmodal.datasets._archives import extract_tar, unpack
 from skxmodal.datasets._data_home import get_data_home
 from skxmodal.datasets._remote import RemoteFile, RemoteFileError, fetch_file
 
@@ -59,53 +56,14 @@ def hub_folder(model: str, *, name: str) -> Path:
 def _unpack(remote: RemoteFile, folder: Path) -> None:
     """Fetch and unpack an archive; it is pinned only after it has proved to be a saved model."""
     archive = fetch_file(remote, pin=False)
-    partial = Path(tempfile.mkdtemp(prefix=folder.name + ".part-", dir=folder.parent))
-    try:
-        try:
-            _extract(archive, partial)
-        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-            archive.unlink(missing_ok=True)
-            if isinstance(error, RemoteFileError):
-                raise
-            raise RemoteFileError(f"{remote.url} is not a readable tar archive: {error}") from error
+
+    def fill(partial: Path) -> None:
+        extract_tar(archive, partial, max_bytes=_MAX_BYTES)
         if not _holds_model(partial):
-            archive.unlink(missing_ok=True)
             raise RemoteFileError(f"{remote.url} holds no TensorFlow saved model")
         fetch_file(remote)
-        try:
-            partial.rename(folder)
-        except OSError:
-            # Another process was faster.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
-
-def _extract(archive: Path, folder: Path) -> None:
-    """Unpack regular files; refuse names that lead out, links, devices and bombs."""
-    total = 0
-    with tarfile.open(archive) as packed:
-        for member in packed:
-            path = PurePosixPath(member.name)
-            if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-                raise RemoteFileError(
-                    f"{archive.name} holds a member outside its folder: {member.name!r}"
-                )
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise RemoteFileError(f"{archive.name} holds a link or device: {member.name!r}")
-            total += member.size
-            if total > _MAX_BYTES:
-                raise RemoteFileError(f"{archive.name} unpacks to more than {_MAX_BYTES} bytes")
-            source = packed.extractfile(member)
-            if source is None:
-                raise RemoteFileError(f"{archive.name} holds an unreadable file: {member.name!r}")
-            target = folder.joinpath(*path.parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
+    unpack(archive, folder, fill, damaged=f"{remote.url} is not a readable tar archive")
 
 
 def _holds_model(folder: Path) -> bool:

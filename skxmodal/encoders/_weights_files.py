@@ -84,7 +84,7 @@ def fetch_weights(
     """Download the official weight files of an encoder and check their digests.
 
     An encoder fetches its weights when it is first used; this is for a machine that will have no
-    network then.
+    network then. A download that was interrupted is continued by the next call.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from joblib import cpu_count
 
 from ..embedders import list_encoders
 from ..model_selection import TransferCurve
-from ..utils import check_choice, check_number
+from ..utils import check_choice, check_number, import_optional
 from ._data import Source, open_source
 from ._embedding import EmbeddedSubset, embed_subset
 from ._neighbours import draw_neighbours
@@ -121,6 +121,9 @@ def reproduce(
         raise ValueError("systems must name one system or more")
     for system in systems:
         check_choice("systems", system, SPACES)
+    if out is not None:
+        # Before hours of work, not after.
+        import_optional("matplotlib", caller="reproduce(out=...)", extra="plot")
     sizes = PRESETS[preset]
     source = open_source(
         dataset,
