@@ -286,7 +286,8 @@ def _mono(frame: Any) -> np.ndarray:
         array = array / _FULL_SCALE[kind] - (kind == "u8")
     # Infinite samples of opposite sign make NaN, which the caller reports.
     with np.errstate(invalid="ignore", over="ignore"):
-        return array.astype(np.float32).mean(axis=0)
+        array = array.astype(np.float32)
+        return array[0] if len(array) == 1 else array.mean(axis=0)
 
 
 # --- picture -------------------------------------------------------------------------------
