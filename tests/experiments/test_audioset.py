@@ -40,7 +40,7 @@ def clips(mirror, tmp_path):
 def test_the_papers_experiment_runs_on_its_own_lists(clips, monkeypatch):
     quick = replace(PRESETS["quick"], rows=ROWS, n_sizes=2, n_draws=1)
     monkeypatch.setitem(PRESETS, "quick", quick)
-    with pytest.warns(UserWarning):  # most clips are not there, and it says so
+    with pytest.warns(UserWarning, match="clips"):  # most clips are not there, and it says so
         results = reproduce(
             "audioset", clips=clips, encoders={"audio": ["mfcc"], "image": ["thumbnail"]}
         )
@@ -54,7 +54,7 @@ def test_the_papers_experiment_runs_on_its_own_lists(clips, monkeypatch):
 @pytest.mark.slow
 def test_too_few_clips_are_listed_by_class(clips):
     with (
-        pytest.warns(UserWarning),
+        pytest.warns(UserWarning, match="clips"),
         pytest.raises(ValueError, match=r"accordion .*\n") as error,
     ):
         reproduce("audioset", clips=clips)
