@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_random_state
 
-from ..utils import check_number
+from ..utils import check_choice, check_number
 from ._projector import JointProjector, paired_rows
 
-_CHUNK_ROWS = 4096
+_CHUNK_ROWS = 512  # small arrays are used again, large ones are paid for page by page
 
 
 class ContrastiveTranslator(JointProjector):
@@ -29,15 +30,30 @@ class ContrastiveTranslator(JointProjector):
         Dimension of the joint table.
     hidden_dim : int, default=256
         Width of the hidden layers.
-    loss : {"margin", "symmetric_margin", "infonce"} or torch.nn.Module, default="margin"
-        ``"margin"`` is the published ``mean over i != j of max(0, margin - s_ii + s_ij)`` with
-        the first modality's rows as anchors, ``"symmetric_margin"`` averages both directions,
-        ``"infonce"`` is the cross-entropy of finding the partner. A module is called with two
-        row-aligned tensors ``(n, n_components)`` and returns a scalar.
+    loss : str or torch.nn.Module, default="margin"
+        What training minimises: a name, or a module that is called with two row-aligned
+        tensors ``(n, n_components)`` and returns a scalar. Its parameters are trained too.
+
+        - ``"margin"``: the published ``mean over i != j of max(0, margin - s_ii + s_ij)`` with
+          the first modality's rows as anchors (:class:`MarginLoss`); best on clean pairs;
+        - ``"symmetric_margin"``: the mean of both directions;
+        - ``"triplet"``: one semi-hard negative a row (:class:`TripletLoss`);
+        - ``"infonce"``: cross-entropy of finding the partner (:class:`InfoNCELoss`);
+        - ``"clip"``: the same with a learnt temperature;
+        - ``"sigmoid"``: logistic loss of each cell, learnt temperature and bias
+          (:class:`SigmoidLoss`);
+        - ``"robust"``: cross-entropy that gives up on pairs which do not fit, for noisy pairs
+          (:class:`RobustInfoNCELoss`);
+        - ``"spectral"``: spectral contrastive loss (:class:`SpectralLoss`);
+        - ``"vicreg"``: no negatives (:class:`VICRegLoss`);
+        - ``"relevance"``: uses the labels of ``fit`` where there are any
+          (:class:`RelevanceLoss`).
     margin : float, default=1.0
-        By how much partners must be more similar than others, for the margin losses.
+        By how much partners must be more similar than others, for ``"margin"``,
+        ``"symmetric_margin"`` and ``"triplet"``.
     temperature : float, default=0.1
-        Divides the similarities, for ``"infonce"``.
+        Divides the similarities, for ``"infonce"`` and ``"relevance"``; where
+        ``"clip"`` and ``"sigmoid"`` start from.
     lr : float, default=1e-3
         Learning rate of Adam.
     batch_size : int, default=4096
@@ -48,14 +64,18 @@ class ContrastiveTranslator(JointProjector):
         Epochs without improvement before training stops.
     validation_fraction : float in [0, 1), default=0.1
         Share of the pairs held out; 0 trains for ``max_epochs``.
-    sampler : object or None, default=None
-        Chooses the pairs to train on: an object with a method ``sample_pairs(blocks,
+    sampler : str, object or None, default=None
+        Chooses the pairs to train on: a name, or an object with a method ``sample_pairs(blocks,
         random_state)`` that gets the paired rows of each modality, ``{name: array (n_pairs,
         width)}``, and returns row numbers into each, ``{name: int array (n_chosen,)}``; row
         ``i`` of one is the partner of row ``i`` of the others. ``None`` takes the pairs as
         they are. Applied to the training pairs only, never to the held-out ones.
     device : str, default="auto"
         ``"auto"`` is CUDA, else MPS, else the CPU; or any name that PyTorch knows.
+    precision : {"float32", "bfloat16", "float16"}, default="float32"
+        What the network's matrix products are computed in while it is trained; the loss and
+        ``transform`` are float32. ``"bfloat16"`` is for GPUs and CPUs that have it,
+        ``"float16"`` for older GPUs.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         Which columns belong to which modality, as in :class:`PCAProjector`.
     random_state : int, RandomState instance or None, default=None
@@ -115,6 +135,7 @@ class ContrastiveTranslator(JointProjector):
         validation_fraction: float = 0.1,
         sampler: Any = None,
         device: str = "auto",
+        precision: str = "float32",
         modalities: str | Mapping[str, int] = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -132,10 +153,38 @@ class ContrastiveTranslator(JointProjector):
         self.validation_fraction = validation_fraction
         self.sampler = sampler
         self.device = device
+        self.precision = precision
         self.modalities = modalities
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn the joint space from rows with several modalities.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Embedding table; a row without a modality has ``NaN`` in all of its block.
+        y : array of shape (n_samples,) or None, default=None
+            Labels, for a loss whose attribute ``needs_labels`` is true; -1, ``NaN`` or ``None``
+            for rows without one. Every other loss ignores them.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            When a parameter is out of range, the modalities cannot be told from the columns,
+            or too few rows have what the method needs.
+        """
+        self._y = y
+        try:
+            return super().fit(X)
+        finally:
+            del self._y
 
     def _check_parameters(self) -> None:
         check_number("hidden_dim", self.hidden_dim, integer=True, low=1)
@@ -146,17 +195,30 @@ class ContrastiveTranslator(JointProjector):
         check_number("max_epochs", self.max_epochs, integer=True, low=1)
         check_number("patience", self.patience, integer=True, low=1)
         check_number("validation_fraction", self.validation_fraction, low=0, below=1)
-        if self.sampler is not None and not hasattr(self.sampler, "sample_pairs"):
+        check_choice("precision", self.precision, ("float32", "bfloat16", "float16"))
+        named = self.sampler is None or isinstance(self.sampler, str)
+        if not named and not hasattr(self.sampler, "sample_pairs"):
             raise TypeError(
-                "sampler must be None or an object with a method sample_pairs(blocks, "
+                "sampler must be None, a name or an object with a method sample_pairs(blocks, "
                 f"random_state), got {self.sampler!r}"
             )
 
     def _learn(
         self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
     ) -> None:
-        from ._training import MIN_BATCH, PairDataset
+        from ._losses import make_loss
+        from ._network import MIN_BATCH
+        from ._training import PairDataset
 
+        loss = make_loss(self.loss, margin=self.margin, temperature=self.temperature)
+        labels = None
+        if getattr(loss, "needs_labels", False):
+            labels = _encode_labels(self._y, len(array), self.loss)
+        sampler = self.sampler
+        if isinstance(sampler, str):
+            from ._pair_samplers import make_sampler
+
+            sampler = make_sampler(sampler)
         random_state = check_random_state(self.random_state)
         paired = paired_rows(present, type(self).__name__)
         self._names = [name for name, rows in paired.items() if rows.any()]
@@ -173,8 +235,8 @@ class ContrastiveTranslator(JointProjector):
             )
         rows = random_state.permutation(rows)
         train = [rows[n_valid:]] * len(blocks)
-        if self.sampler is not None:
-            train = self._sample_pairs(blocks, np.sort(rows[n_valid:]), random_state)
+        if sampler is not None:
+            train = self._sample_pairs(sampler, blocks, np.sort(rows[n_valid:]), random_state)
         for name, block, of_block in zip(self._names, blocks, train):
             n_rows = np.count_nonzero(~np.isnan(block[of_block, 0]))
             if n_rows < MIN_BATCH:
@@ -182,30 +244,36 @@ class ContrastiveTranslator(JointProjector):
                     f"only {n_rows} training pairs have the modality {name!r}: give it more, or "
                     "leave its columns out"
                 )
+        held_out = [rows[:n_valid]] * len(blocks)
         self._train(
-            PairDataset(blocks, train),
-            PairDataset(blocks, [rows[:n_valid]] * len(blocks)) if n_valid else None,
+            PairDataset(blocks, train, labels),
+            PairDataset(blocks, held_out, labels) if n_valid else None,
+            loss,
             random_state,
         )
 
     def _sample_pairs(
-        self, blocks: list[np.ndarray], rows: np.ndarray, random_state: np.random.RandomState
+        self,
+        sampler: Any,
+        blocks: list[np.ndarray],
+        rows: np.ndarray,
+        random_state: np.random.RandomState,
     ) -> list[np.ndarray]:
         """Let the sampler choose among the training rows; return row numbers of the table."""
-        chosen = self.sampler.sample_pairs(
+        chosen = sampler.sample_pairs(
             {name: block[rows] for name, block in zip(self._names, blocks)}, random_state
         )
         return [rows[np.asarray(chosen[name], dtype=np.intp)] for name in self._names]
 
-    def _train(self, train: Any, valid: Any, random_state: np.random.RandomState) -> None:
+    def _train(
+        self, train: Any, valid: Any, loss: Any, random_state: np.random.RandomState
+    ) -> None:
         import torch
-        from skorch import NeuralNet
         from skorch.callbacks import EarlyStopping
         from skorch.helper import predefined_split
 
-        from ._losses import make_loss
         from ._network import JointNetwork, PairwiseLoss
-        from ._training import EpochProgress, PairBatches
+        from ._training import EpochProgress, PairBatches, TranslationNet
 
         init_seed, batch_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
         progress = EpochProgress(self.max_epochs, self.verbose)
@@ -213,15 +281,16 @@ class ContrastiveTranslator(JointProjector):
         if valid is not None:
             stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
             callbacks.append(("early_stopping", stop))
-        net = NeuralNet(
+        net = TranslationNet(
             JointNetwork,
             module__moments=tuple(map(_moments, train.blocks, train.rows)),
             module__hidden_dim=self.hidden_dim,
             module__n_components=self.n_components,
             module__seed=int(init_seed),
             criterion=PairwiseLoss,
-            criterion__loss=make_loss(self.loss, margin=self.margin, temperature=self.temperature),
+            criterion__loss=loss,
             optimizer=torch.optim.Adam,
+            optimizer__fused=True,
             lr=self.lr,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
@@ -232,6 +301,7 @@ class ContrastiveTranslator(JointProjector):
             train_split=None if valid is None else predefined_split(valid),
             callbacks=callbacks + list(self.callbacks or []),
             device=_choose_device(self.device),
+            precision=self.precision,
             verbose=0,
         )
         net.initialize()
@@ -262,6 +332,43 @@ class ContrastiveTranslator(JointProjector):
             for row in net.history
         ]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, with plain arrays for the network."""
+        state = super().__getstate__()
+        if "net_" in state:
+            from ._network_state import pack_network
+
+            state["net_"] = pack_network(state["net_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the attributes, and the network from its arrays."""
+        super().__setstate__(state)
+        if "net_" in state:
+            from ._losses import make_loss
+            from ._network_state import unpack_network
+
+            module, criterion = self._network_classes()
+            self.net_ = unpack_network(
+                state["net_"],
+                module,
+                criterion,
+                criterion__loss=make_loss(
+                    self.loss, margin=self.margin, temperature=self.temperature
+                ),
+                lr=self.lr,
+                max_epochs=self.max_epochs,
+                batch_size=self.batch_size,
+                precision=self.precision,
+            )
+
+    @staticmethod
+    def _network_classes() -> tuple[type, type]:
+        """Return the classes of the network and of its loss."""
+        from ._network import JointNetwork, PairwiseLoss
+
+        return JointNetwork, PairwiseLoss
+
     def _project(self, name: str, block: np.ndarray) -> np.ndarray:
         import torch
 
@@ -279,18 +386,45 @@ class ContrastiveTranslator(JointProjector):
 
 def _moments(block: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
     """Mean of each column and root mean variance of all, over rows that have the modality."""
-    n_rows = 0
-    total, squares = np.zeros(block.shape[1]), np.zeros(block.shape[1])
+    rows = np.sort(rows)  # a memory map is read in order
+    origin = total = np.zeros(block.shape[1])
+    n_rows, squares = 0, 0.0
     for start in range(0, len(rows), _CHUNK_ROWS):
-        chunk = np.asarray(block[rows[start : start + _CHUNK_ROWS]], dtype=np.float64)
-        chunk = chunk[~np.isnan(chunk[:, 0])]
+        chunk = block[rows[start : start + _CHUNK_ROWS]]
+        present = ~np.isnan(chunk[:, 0])
+        if not present.all():
+            chunk = chunk[present]
+        if not len(chunk):
+            continue
+        if n_rows == 0:
+            origin = chunk.mean(axis=0, dtype=np.float64).astype(chunk.dtype)
+        # Small numbers once the origin is near: float32 sums of a chunk are exact enough.
+        chunk = (chunk - origin).astype(np.float32, copy=False)
         n_rows += len(chunk)
-        total += chunk.sum(axis=0)
-        squares += np.square(chunk).sum(axis=0)
-    mean = total / n_rows
-    variance = np.mean(squares / n_rows - mean**2)
+        total = total + np.ones(len(chunk), dtype=np.float32) @ chunk
+        squares += float(np.einsum("ij,ij->i", chunk, chunk).sum(dtype=np.float64))
+    shift = total / n_rows
+    mean = origin.astype(np.float64) + shift
+    variance = squares / n_rows / len(mean) - np.mean(shift**2)
     # Constant inputs have no scale; they stay where they are.
     return mean, float(np.sqrt(variance)) if variance > 1e-12 else 1.0
+
+
+def _encode_labels(y: Any, n_rows: int, loss: Any) -> np.ndarray:
+    """Return labels as integers, -1 for none; integers stay what they are."""
+    if y is None:
+        raise ValueError(
+            f"loss={loss!r} learns from labels: pass y to fit, with -1 where there is none"
+        )
+    labels = np.asarray(y)
+    if labels.shape != (n_rows,):
+        raise ValueError(f"y must have the shape ({n_rows},), got {labels.shape}")
+    if labels.dtype.kind in "iu":
+        return labels.astype(np.int64)
+    known = ~pd.isna(labels)
+    codes = np.full(n_rows, -1, dtype=np.int64)
+    codes[known] = np.unique(labels[known], return_inverse=True)[1]
+    return codes
 
 
 def _say_nothing(message: str) -> None:

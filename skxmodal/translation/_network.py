@@ -8,27 +8,39 @@ import numpy as np
 import torch
 from torch import nn
 
+MIN_BATCH = 2  # one pair alone has no negatives, and no batch statistics
 
-class Standardise(nn.Module):
-    """Centre every input, and divide all by one scale: a fixed affine map.
 
-    The first linear layer could learn it. It is done beforehand because inputs far from zero
-    (log spectra, rectified features) turn every small step of the weights into a large shift of
-    the hidden units, which the running statistics of batch normalisation then trail: the
-    network would be judged, and stopped, by statistics that are out of date.
+class InputLayer(nn.Linear):
+    """A linear layer whose inputs are first centred, and all divided by one scale.
+
+    The layer could learn that. It is done beforehand because inputs far from zero (log
+    spectra, rectified features) turn every small step of the weights into a large shift of the
+    hidden units, which the running statistics of batch normalisation then trail: the network
+    would be judged, and stopped, by statistics that are out of date.
+
+    In training the map is folded into the weights, so that the inputs, by far the largest
+    arrays of a step, are read once and never copied.
     """
 
     mean: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, mean: np.ndarray, scale: float) -> None:
-        super().__init__()
+    def __init__(self, mean: np.ndarray, scale: float, n_out: int) -> None:
+        super().__init__(len(mean), n_out)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
 
+    def reset_parameters(self) -> None:
+        """Leave the weights as they are: nothing is drawn from the global generator."""
+
     def forward(self, block: torch.Tensor) -> torch.Tensor:
         """Map rows ``(n, width)``."""
-        return (block - self.mean) / self.scale
+        if self.training and not torch.is_autocast_enabled(block.device.type):
+            weight = self.weight / self.scale
+            return nn.functional.linear(block, weight, self.bias - weight @ self.mean)
+        # Every digit counts: what is far from zero is centred before anything is rounded.
+        return super().forward((block - self.mean) / self.scale)
 
 
 class JointNetwork(nn.Module):
@@ -56,11 +68,10 @@ class JointNetwork(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.perceptrons = nn.ModuleList(
             nn.Sequential(
-                Standardise(mean, scale),
-                _linear(len(mean), hidden_dim, generator),
+                _draw(InputLayer(mean, scale, hidden_dim), generator),
                 nn.BatchNorm1d(hidden_dim),
                 nn.ELU(),
-                _linear(hidden_dim, n_components, generator),
+                _draw(nn.utils.skip_init(nn.Linear, hidden_dim, n_components), generator),
             )
             for mean, scale in moments
         )
@@ -77,38 +88,46 @@ class JointNetwork(nn.Module):
             return nn.functional.normalize(perceptron(block))
         joint = block.new_full((len(block), self.n_components), torch.nan)
         # A single row has no batch statistics; without a vector it teaches nothing this time.
-        if int(present.sum()) >= (2 if self.training else 1):
+        if int(present.sum()) >= (MIN_BATCH if self.training else 1):
             joint[present] = nn.functional.normalize(perceptron(block[present]))
         return joint
 
 
 class PairwiseLoss(nn.Module):
-    """The mean of a loss of two modalities over all pairs of modalities that share rows."""
+    """The mean of a loss of two modalities over all pairs of modalities that share rows.
+
+    A loss whose attribute ``needs_labels`` is true is also called with the labels of both.
+    """
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()
         self.loss = loss
 
-    def forward(self, joint: list[torch.Tensor], _: torch.Tensor) -> torch.Tensor:
-        """Return the loss of one batch; the target is unused, there are no labels."""
+    def forward(self, joint: list[torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
+        """Return the loss of one batch, ``labels`` ``(n, n_modalities)`` or empty."""
+        # Similarities are sums over many dimensions, and differences of them: float32.
+        joint = [vectors.float() for vectors in joint]
         present = [~torch.isnan(vectors[:, 0]) for vectors in joint]
         losses = []
         for first, second in combinations(range(len(joint)), 2):
             both = present[first] & present[second]
-            if bool(both.all()):
-                losses.append(self.loss(joint[first], joint[second]))
-            elif int(both.sum()) >= 2:
-                losses.append(self.loss(joint[first][both], joint[second][both]))
+            arguments = [joint[first], joint[second]]
+            if getattr(self.loss, "needs_labels", False):
+                arguments += [labels[:, first], labels[:, second]]
+            if not bool(both.all()):
+                if int(both.sum()) < MIN_BATCH:
+                    continue
+                arguments = [argument[both] for argument in arguments]
+            losses.append(self.loss(*arguments))
         if not losses:
             # A batch whose modalities never meet teaches nothing, yet must stay differentiable.
             return sum((vectors.nan_to_num() * 0).sum() for vectors in joint)  # type: ignore[return-value]
         return torch.stack(losses).mean()
 
 
-def _linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
-    """Make a linear layer with PyTorch's usual initial weights, drawn from ``generator``."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
-    bound = n_in**-0.5
+def _draw(layer: nn.Linear, generator: torch.Generator) -> nn.Linear:
+    """Draw PyTorch's usual initial weights of a linear layer from ``generator``."""
+    bound = layer.in_features**-0.5
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
     nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer

@@ -7,34 +7,48 @@ from typing import Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from ..utils import progress_bar
-
-MIN_BATCH = 2  # one pair alone has no negatives, and no batch statistics
+from ._network import MIN_BATCH
 
 
 class PairDataset(Dataset):
     """Pairs as rows of arrays: pair ``i`` is row ``rows[m][i]`` of block ``m``.
 
-    The blocks may be views of a memory map: only the rows of a batch are read.
+    The blocks may be views of a memory map: only the rows of a batch are read. ``labels`` are
+    those of the rows of the table, -1 for none.
     """
 
-    def __init__(self, blocks: list[np.ndarray], rows: list[np.ndarray]) -> None:
+    def __init__(
+        self,
+        blocks: list[np.ndarray],
+        rows: list[np.ndarray],
+        labels: np.ndarray | None = None,
+    ) -> None:
         self.blocks = blocks
         self.rows = rows
+        self.labels = labels
 
     def __len__(self) -> int:
         return len(self.rows[0])
 
     def __getitem__(self, index: Any) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
-        """Return the blocks of the pairs at ``index`` (an int array), and no target."""
+        """Return the blocks of the pairs at ``index`` (an int array), and their labels.
+
+        Labels are ``(n, n_modalities)``, as partners chosen by a sampler have labels each; or
+        empty, where there are none.
+        """
         blocks = tuple(
             torch.from_numpy(np.asarray(block[rows[index]], dtype=np.float32))
             for block, rows in zip(self.blocks, self.rows)
         )
-        return blocks, torch.empty(0)
+        if self.labels is None:
+            return blocks, torch.empty(0)
+        labels = np.stack([self.labels[rows[index]] for rows in self.rows], axis=1)
+        return blocks, torch.from_numpy(labels)
 
 
 class PairBatches:
@@ -61,6 +75,57 @@ class PairBatches:
     def __len__(self) -> int:
         n_pairs = len(self.dataset)
         return max(1, min(-(-n_pairs // self.batch_size), n_pairs // MIN_BATCH))
+
+
+class TranslationNet(NeuralNet):
+    """A skorch network with mixed precision: the network in few digits, the loss in float32.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for :class:`skorch.NeuralNet`.
+    precision : {"float32", "bfloat16", "float16"}, default="float32"
+        What matrix products of the network are computed in. Weights stay float32. Gradients
+        of ``"float16"`` are scaled up for the way back, as most would be rounded to zero.
+    """
+
+    def __init__(self, *args: Any, precision: str = "float32", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.precision = precision
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Run the network, in the precision asked for."""
+        if self.precision == "float32":
+            return super().infer(x, **fit_params)
+        dtype = getattr(torch, self.precision)
+        with torch.autocast(torch.device(self.device).type, dtype=dtype):
+            return super().infer(x, **fit_params)
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start with a fresh scale of gradients."""
+        super().on_train_begin(net, **kwargs)
+        self._scaler = None
+        if self.precision == "float16":
+            self._scaler = torch.amp.GradScaler(torch.device(self.device).type)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Forget the scale of gradients."""
+        super().on_train_end(net, **kwargs)
+        del self._scaler
+
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+        """Take one step; one of infinite gradients is left out."""
+        if self._scaler is None:
+            return super().train_step(batch, **fit_params)
+        self._set_training(True)
+        self.optimizer_.zero_grad(set_to_none=True)
+        inputs, labels = batch
+        predicted = self.infer(inputs, **fit_params)
+        loss = self.get_loss(predicted, labels, X=inputs, training=True)
+        self._scaler.scale(loss).backward()
+        self._scaler.step(self.optimizer_)
+        self._scaler.update()
+        return {"loss": loss, "y_pred": predicted}
 
 
 class EpochProgress(Callback):

@@ -87,6 +87,36 @@ def test_a_sampler_may_pair_anew(pairs):
     assert honest < shuffled - 0.2
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns_what_float32_learns(pairs, precision):
+    shifted = pairs + 1000  # few digits would not even tell the rows apart
+    reference = small(max_epochs=30).fit(shifted).history_[-1]["valid_loss"]
+    mixed = small(max_epochs=30, precision=precision).fit(shifted)
+    assert mixed.history_[-1]["valid_loss"] == pytest.approx(reference, abs=0.05)
+    assert mixed.transform(shifted).dtype == np.float32
+
+
+def test_mixed_precision_computes_the_loss_in_float32(pairs):
+    seen = set()
+
+    class Spy(torch.nn.Module):
+        def forward(self, a, b):
+            seen.update({a.dtype, b.dtype})
+            return (a - b).square().mean()
+
+    small(loss=Spy(), precision="bfloat16").fit(pairs)
+    assert seen == {torch.float32}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_network_of_any_precision_can_be_pickled(pairs, precision):
+    import pickle
+
+    fitted = small(precision=precision).fit(pairs)
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(pairs), fitted.transform(pairs))
+
+
 def test_an_interruption_is_not_a_success(pairs):
     class Interrupt(Callback):
         def on_epoch_end(self, net, **kwargs):
@@ -173,7 +203,8 @@ def test_grid_search_over_the_translator_in_a_pipeline(pairs):
         ("patience", 0, "patience must be an integer >= 1"),
         ("validation_fraction", 1, "validation_fraction must be a number >= 0 and < 1"),
         ("loss", "hinge", "loss must be one of 'margin'"),
-        ("sampler", "balanced", "sampler must be None or an object with a method sample_pairs"),
+        ("sampler", 3, "sampler must be None, a name or an object with a method sample_pairs"),
+        ("precision", "float8", "precision must be one of 'float32', 'bfloat16', 'float16'"),
         ("device", "abacus", "device='abacus' cannot be used here"),
     ],
 )

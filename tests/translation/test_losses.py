@@ -1,8 +1,19 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from skxmodal.translation._losses import InfoNCELoss, MarginLoss, make_loss
+from skxmodal.translation import (
+    InfoNCELoss,
+    MarginLoss,
+    RelevanceLoss,
+    RobustInfoNCELoss,
+    SigmoidLoss,
+    SpectralLoss,
+    TripletLoss,
+    VICRegLoss,
+)
+from skxmodal.translation._losses import LOSSES, make_loss
 
 
 def unit_rows(n, d, seed, dtype=torch.float64):
@@ -69,6 +80,204 @@ def test_infonce_is_the_cross_entropy_of_the_partner():
     columns = np.log(np.exp(logits).sum(axis=0)) - logits.diagonal()
     expected = (rows.mean() + columns.mean()) / 2
     assert InfoNCELoss(0.5)(a, b).item() == pytest.approx(expected)
+
+
+def softmax_terms(s, temperature):
+    """Log-probability of the partner, within rows and within columns."""
+    u = s / temperature
+    return u.log_softmax(dim=1).diagonal(), u.log_softmax(dim=0).diagonal()
+
+
+def plain_infonce(a, b, temperature):
+    rows, columns = softmax_terms(a @ b.T, temperature)
+    return -(rows.mean() + columns.mean()) / 2
+
+
+def plain_robust(a, b, temperature, q):
+    return sum(
+        ((1 - (q * term).exp()) / q).mean() / 2 for term in softmax_terms(a @ b.T, temperature)
+    )
+
+
+def plain_sigmoid(a, b, temperature, bias):
+    sign = 2 * torch.eye(len(a), dtype=a.dtype) - 1
+    return -torch.nn.functional.logsigmoid(sign * (a @ b.T / temperature + bias)).sum() / len(a)
+
+
+def plain_symmetric_margin(a, b, margin):
+    return (published_margin_loss(a, b, margin) + published_margin_loss(b, a, margin)) / 2
+
+
+def plain_spectral(a, b, radius):
+    s = radius * a @ b.T
+    off_diagonal = ~torch.eye(len(s), dtype=torch.bool)
+    return -2 * s.diagonal().mean() + s[off_diagonal].square().mean()
+
+
+def plain_vicreg(a, b):
+    d = a.shape[1]
+    a, b = a * d**0.5, b * d**0.5
+    loss = 25 * (a - b).square().mean()
+    for x in (a, b):
+        covariance = torch.cov(x.T)
+        off_diagonal = ~torch.eye(d, dtype=torch.bool)
+        spread = (x.var(dim=0) + 1e-4).sqrt()
+        loss = loss + 12.5 * (1 - spread).clamp(min=0).mean()
+        loss = loss + covariance[off_diagonal].square().sum() / d
+    return loss
+
+
+def plain_triplet(a, b, margin):
+    losses = []
+    for s in (a @ b.T, b @ a.T):
+        for i, row in enumerate(s):
+            others = torch.cat([row[:i], row[i + 1 :]])
+            semi_hard = others[others < row[i]]
+            negative = semi_hard.max() if len(semi_hard) else others.min()
+            losses.append((margin - row[i] + negative).clamp(min=0))
+    return torch.stack(losses).mean()
+
+
+def plain_relevance(a, b, labels_a, labels_b, relevance, temperature):
+    u = a @ b.T / temperature
+    known = (labels_a >= 0)[:, None] & (labels_b >= 0)
+    target = torch.where(known, relevance[labels_a][:, labels_b], 0.0)
+    target = torch.where(torch.eye(len(a), dtype=torch.bool), 1.0, target)
+    rows = target / target.sum(dim=1, keepdim=True) * u.log_softmax(dim=1)
+    columns = target / target.sum(dim=0) * u.log_softmax(dim=0)
+    return -(rows.sum() + columns.sum()) / 2 / len(a)
+
+
+FORMULAS = {
+    "symmetric margin": (
+        MarginLoss(0.6, symmetric=True),
+        lambda a, b: plain_symmetric_margin(a, b, 0.6),
+    ),
+    "triplet": (TripletLoss(0.4), lambda a, b: plain_triplet(a, b, 0.4)),
+    "infonce": (InfoNCELoss(0.5), lambda a, b: plain_infonce(a, b, 0.5)),
+    "infonce, low temperature": (InfoNCELoss(0.01), lambda a, b: plain_infonce(a, b, 0.01)),
+    "sigmoid": (SigmoidLoss(0.2, bias=-2.0), lambda a, b: plain_sigmoid(a, b, 0.2, -2.0)),
+    "robust": (RobustInfoNCELoss(0.3, q=0.6), lambda a, b: plain_robust(a, b, 0.3, 0.6)),
+    "robust, low temperature": (
+        RobustInfoNCELoss(0.02, q=0.1),
+        lambda a, b: plain_robust(a, b, 0.02, 0.1),
+    ),
+    "spectral": (SpectralLoss(2.0), lambda a, b: plain_spectral(a, b, 2.0)),
+    "vicreg": (VICRegLoss(), plain_vicreg),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("n", [3, 40])
+def test_loss_and_gradient_equal_the_plain_formula(name, n, monkeypatch):
+    # Blocks of 32 rows: 40 rows are two of them.
+    monkeypatch.setattr("skxmodal.translation._fused.BLOCK_ELEMENTS", 1)
+    module, formula = FORMULAS[name]
+    a, b = unit_rows(n, 5, 0), unit_rows(n, 5, 1)
+    loss, expected = module.double()(a, b), formula(a, b)
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-9)
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, (a, b)), torch.autograd.grad(expected, (a, b)), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_relevance_loss_equals_the_plain_formula(graded):
+    a, b = unit_rows(6, 4, 0), unit_rows(6, 4, 1)
+    labels_a, labels_b = torch.tensor([0, 1, -1, 2, 0, -1]), torch.tensor([0, 1, -1, 1, 2, 0])
+    relevance = torch.eye(3, dtype=torch.float64)
+    if graded:
+        relevance = torch.tensor([[1.0, 0.5, 0], [0.5, 1, 0.2], [0, 0.2, 0.8]]).double()
+    module = RelevanceLoss(3 * relevance.numpy() if graded else None, temperature=0.4).double()
+    loss = module(a, b, labels_a, labels_b)
+    expected = plain_relevance(a, b, labels_a, labels_b, relevance, 0.4)
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-9)
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, (a, b)), torch.autograd.grad(expected, (a, b)), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_passes_gradcheck_in_its_parameters_too(name):
+    module = make_loss(name, margin=0.7, temperature=0.2).double()
+    labels = torch.tensor([0, 1, -1, 0, 2, 1])
+    more = (labels, labels.flip(0)) if getattr(module, "needs_labels", False) else ()
+    a, b = unit_rows(6, 4, 0), unit_rows(6, 4, 1)
+    assert torch.autograd.gradcheck(
+        lambda a, b, *parameters: module(a, b, *more), (a, b, *module.parameters())
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_is_the_same_where_no_gradient_is_wanted(name):
+    module = make_loss(name, margin=0.7, temperature=0.2)
+    labels = torch.tensor([0, 1, -1, 0, 2, 1, 1])
+    more = (labels, labels) if getattr(module, "needs_labels", False) else ()
+    a, b = unit_rows(7, 4, 0, torch.float32), unit_rows(7, 4, 1, torch.float32)
+    with torch.no_grad():
+        judged = module(a, b, *more)
+    torch.testing.assert_close(judged, module(a, b, *more).detach(), rtol=1e-5, atol=1e-6)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Watch how large the results of all operations are."""
+
+    n_elements = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, torch.Tensor):
+                # A broadcast view of one number takes no memory.
+                taken = tensor.untyped_storage().nbytes() // tensor.element_size()
+                self.n_elements = max(self.n_elements, taken)
+        return result
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_operation_makes_a_square_matrix(name):
+    n = 2048
+    module = make_loss(name, margin=0.7, temperature=0.2)
+    labels = torch.arange(n) % 10
+    more = (labels, labels) if getattr(module, "needs_labels", False) else ()
+    a, b = unit_rows(n, 4, 0, torch.float32), unit_rows(n, 4, 1, torch.float32)
+    with LargestTensor() as largest:
+        module(a, b, *more).backward()
+    assert n * 4 <= largest.n_elements <= n * n / 4
+
+
+@pytest.mark.parametrize("loss", [InfoNCELoss(0.005, learn_temperature=True), SigmoidLoss(0.005)])
+def test_a_learnt_temperature_stays_above_a_hundredth(loss):
+    assert loss.scale().item() == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("relevance", "message"),
+    [
+        (np.ones((2, 3)), "square"),
+        (np.array([[1.0, -1], [0, 1]]), "nowhere negative"),
+        (np.zeros((2, 2)), "positive somewhere"),
+    ],
+)
+def test_a_relevance_that_is_none_is_refused(relevance, message):
+    with pytest.raises(ValueError, match=message):
+        RelevanceLoss(relevance)
+
+
+def test_a_label_beyond_the_relevance_is_named():
+    a = unit_rows(3, 4, 0)
+    labels = torch.tensor([0, 1, 5])
+    with pytest.raises(ValueError, match="label 5 has no row in a relevance of shape"):
+        RelevanceLoss(np.eye(2))(a, a, labels, labels)
+
+
+def test_second_derivatives_are_refused_rather_than_wrong():
+    a, b = unit_rows(5, 4, 0), unit_rows(5, 4, 1)
+    (grad,) = torch.autograd.grad(MarginLoss()(a, b), a, create_graph=True)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        grad.sum().backward()
 
 
 def test_a_module_of_ones_own_is_copied():

@@ -1,0 +1,271 @@
+"""From files to predictions: embedding, the cache, one prediction, the import.
+
+Run on an idle machine::
+
+    python benchmarks/bench_pipelines.py            # about four minutes on two cores
+    python benchmarks/bench_pipelines.py --quick    # a tenth of the files
+
+Needs librosa and scikit-image, which are what is compared with (``pip install librosa
+scikit-image``). Both sides of a comparison run in turns, and what is printed are medians of the
+rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROUNDS = 3
+
+
+def alternate(**calls) -> dict[str, list[float]]:
+    """Time calls in turns; the first call of each does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for number in range(ROUNDS + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds, slow, fast) -> float:
+    """Return the median over rounds of one time divided by another of the same round."""
+    return float(np.median(np.divide(seconds[slow], seconds[fast])))
+
+
+def row(name: str, value: float, required: float, *, less: bool = False, unit: str = "x") -> dict:
+    """Return one line of the table."""
+    return {"name": name, "value": value, "required": required, "less": less, "unit": unit}
+
+
+def passes(line: dict) -> bool:
+    """Tell whether a line meets what is required."""
+    if line["less"]:
+        return line["value"] <= line["required"]
+    return line["value"] >= line["required"]
+
+
+def audio_from_disk(folder: Path, n_files: int) -> dict:
+    """Embed one-second WAV files, 48 kHz to 16 kHz, against a loop over librosa."""
+    import librosa
+    import soundfile
+
+    from skxmodal.embedders import AudioEmbedder
+
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(n_files):
+        paths.append(str(folder / f"{number}.wav"))
+        soundfile.write(paths[-1], rng.normal(0, 0.1, 48_000).clip(-1, 1), 48_000)
+    embedder = AudioEmbedder("logmel", n_jobs=2).fit(paths)
+
+    def with_librosa():
+        for path in paths:
+            samples, rate = librosa.load(path, sr=16_000)
+            mel = librosa.feature.melspectrogram(
+                y=samples, sr=rate, n_fft=512, win_length=400, hop_length=160, n_mels=64
+            )
+            np.log(mel + 1e-6)
+
+    seconds = alternate(ours=lambda: embedder.transform(paths), librosa=with_librosa)
+    rate = n_files / np.median(seconds["ours"])
+    return row(
+        f"logmel from 48 kHz WAV against librosa ({rate:.0f} clips/s)",
+        ratio(seconds, "librosa", "ours"),
+        5,
+    )
+
+
+def images_from_disk(folder: Path, n_files: int) -> dict:
+    """Embed JPEGs of 500 pixels, against a loop over scikit-image."""
+    from PIL import Image
+    from skimage.color import rgb2gray
+    from skimage.feature import hog
+    from skimage.io import imread
+    from skimage.transform import resize
+
+    from skxmodal.embedders import ImageEmbedder
+
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(n_files):
+        coarse = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+        paths.append(str(folder / f"{number}.jpg"))
+        Image.fromarray(coarse).resize((500, 500), Image.Resampling.BICUBIC).save(paths[-1])
+    embedder = ImageEmbedder("hog", n_jobs=2).fit(paths)
+
+    def with_skimage():
+        for path in paths:
+            grey = resize(rgb2gray(imread(path)), (48, 48), anti_aliasing=True)
+            hog(grey, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2))
+
+    seconds = alternate(ours=lambda: embedder.transform(paths), skimage=with_skimage)
+    rate = n_files / np.median(seconds["ours"])
+    return row(
+        f"hog from 500 px JPEG against scikit-image ({rate:.0f} pictures/s)",
+        ratio(seconds, "skimage", "ours"),
+        3,
+    )
+
+
+def network_from_files(folder: Path, n_files: int) -> dict:
+    """Run a network from files, against the same network fed with ready arrays."""
+    import torch
+    from PIL import Image
+    from torch import nn
+
+    from skxmodal.embedders import ImageEmbedder
+    from skxmodal.encoders import FunctionEncoder
+
+    torch.manual_seed(0)
+    layers: list = []
+    for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
+        layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.ReLU()]
+    network = nn.Sequential(
+        nn.Conv2d(3, 3, 1),
+        *layers,
+        *[nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()] * 6,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    ).eval()
+    encoder = FunctionEncoder(network, "image", size=(224, 224), fingerprint="bench")
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(n_files):
+        coarse = rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+        paths.append(str(folder / f"net{number}.jpg"))
+        Image.fromarray(coarse).resize((256, 256), Image.Resampling.BICUBIC).save(paths[-1])
+    embedder = ImageEmbedder(encoder, n_jobs=2, batch_size=32).fit(paths)
+    ready = np.concatenate([encoder.windows(np.asarray(Image.open(path))) for path in paths])
+
+    def fed():
+        for start in range(0, len(ready), 32):
+            encoder.encode(ready[start : start + 32])
+
+    seconds = alternate(files=lambda: embedder.transform(paths), arrays=fed)
+    return row(
+        "network from files, share of its throughput from arrays",
+        ratio(seconds, "arrays", "files"),
+        0.9,
+        unit="",
+    )
+
+
+def warm_cache(folder: Path, n_clips: int) -> dict:
+    """Pass through a filled cache, against the cold pass that fills it."""
+    from skxmodal.embedders import AudioEmbedder
+
+    rng = np.random.default_rng(0)
+    cells = [(16_000, rng.normal(0, 3000, 16_000).astype(np.int16)) for _ in range(n_clips)]
+    embedder = AudioEmbedder("logmel", n_jobs=2, cache=folder / "cache").fit(cells)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        embedder.transform(cells)
+        seconds.append(time.perf_counter() - start)
+    return row(f"warm pass through the cache, {n_clips:,} clips", seconds[0] / seconds[1], 20)
+
+
+def one_prediction() -> dict:
+    """Predict one sample with a fitted pipeline, against the sum of its parts."""
+    from sklearn.pipeline import Pipeline
+
+    from skxmodal.classification import ModalityAgnosticClassifier
+    from skxmodal.datasets import make_instruments
+    from skxmodal.embedders import ImageEmbedder, make_embedder
+    from skxmodal.modalities import select_modality
+    from skxmodal.translation import ContrastiveTranslator
+
+    data = make_instruments(120, classes=6)
+    model = Pipeline(
+        [
+            ("embedder", make_embedder()),
+            (
+                "classifier",
+                ModalityAgnosticClassifier(
+                    ContrastiveTranslator(16, max_epochs=5, random_state=0), random_state=0
+                ),
+            ),
+        ]
+    ).fit(data.frame, data.target)
+    sample = select_modality(data.frame.iloc[:1], "image")
+    cells = list(sample["image"])
+    embedder = ImageEmbedder("hog").fit(cells)
+    classifier = model[-1]
+    table = model[0].transform(sample)
+    joint = classifier.joint_.transform(table)
+
+    def parts():
+        embedder.transform(cells)
+        classifier.joint_.transform(table)
+        classifier.classifier_.predict(joint)
+
+    def repeat(call):
+        return lambda: [call() for _ in range(20)]
+
+    seconds = alternate(whole=repeat(lambda: model.predict(sample)), parts=repeat(parts))
+    milliseconds = 1000 * np.median(seconds["whole"]) / 20
+    return row(
+        f"predict for one sample ({milliseconds:.1f} ms) over the sum of its parts",
+        ratio(seconds, "whole", "parts"),
+        2,
+        less=True,
+    )
+
+
+def import_time() -> dict:
+    """Import the package, above scikit-learn."""
+
+    def run(statement):
+        # A pipeline of ours needs what most users import anyway.
+        subprocess.run([sys.executable, "-c", statement], check=True)
+
+    seconds = alternate(
+        ours=lambda: run("import sklearn, skxmodal"), sklearn=lambda: run("import sklearn")
+    )
+    above = float(np.median(np.subtract(seconds["ours"], seconds["sklearn"])))
+    return row("import skxmodal above import sklearn", above, 0.3, less=True, unit="s")
+
+
+def main() -> None:
+    """Print the table; write it as JSON where asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the files")
+    parser.add_argument("--json", type=Path, help="where to write the numbers")
+    options = parser.parse_args()
+    scale = 10 if options.quick else 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = []
+        for measure in (
+            lambda: audio_from_disk(folder, 1000 // scale),
+            lambda: images_from_disk(folder, 500 // scale),
+            lambda: network_from_files(folder, 256 // min(scale, 4)),
+            lambda: warm_cache(folder, 20_000 // scale),
+            one_prediction,
+            import_time,
+        ):
+            lines.append(measure())
+            line = lines[-1]
+            verdict = "PASS" if passes(line) else "short"
+            bound = f"{'<=' if line['less'] else '>='} {line['required']}"
+            print(f"{verdict:5s} {line['value']:7.2f}{line['unit']:2s} ({bound:7s}) {line['name']}")
+    if options.json:
+        machine = {"cpus": os.cpu_count(), "arch": platform.machine()}
+        text = json.dumps({"machine": machine, "rows": lines}, indent=1)
+        options.json.write_text(text + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
