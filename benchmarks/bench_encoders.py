@@ -1,51 +1,106 @@
-"""How fast the native encoders are, as a share of the matrix-product peak of the same run.
+"""How fast the native encoders are, against the published ways to run them.
 
-Random weights: the arithmetic is the same. Run on an idle machine::
+Each row is one encoder, from arrays of decoded media to vectors, in one of the two back ends:
+its share of the matrix-product peak of the same run, and, where there is one, its ratio to the
+reference: YAMNet and VGGish as TensorFlow Hub modules called with one waveform at a time, OpenL3
+in Keras in batches of 16, librosa for the front-ends. Weights are random: the arithmetic is the
+same. Both sides are measured in turn, round by round, so that a busy machine slows both; the
+median counts. On a machine that others use, ``--threads 1 --clock cpu`` compares the processor
+time of one thread. Run::
 
-    python benchmarks/bench_encoders.py --threads 2
-    python benchmarks/bench_encoders.py --tensorflow   # the same networks in Keras/TensorFlow
-    python benchmarks/bench_encoders.py --front-ends   # librosa is measured where installed
+    python benchmarks/bench_encoders.py --threads 2 --json results.json
+    python benchmarks/bench_encoders.py yamnet vggish --reference-python ~/tfenv/bin/python
 
-``--tensorflow`` needs tensorflow and neither torch nor skxmodal, so that it can run in an
-environment of its own.
+``--reference-python`` is an interpreter that has tensorflow and tensorflow_hub, librosa, or all
+of them; rows whose reference it cannot make are printed without a ratio.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import gc
+import importlib
+import json
 import os
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-BATCH = 32
+CLIPS = 64  # of one second, or pictures, in one call, at most
+GFLOP = 120  # of one call, at most
+SHARE = {"onnx": 0.75, "torch": 0.45}  # of the peak, ResNet50 and VGG16
+RATIO = {"yamnet audio": 5, "vggish audio": 5, "openl3 audio": 2, "openl3 image": 2}
+FRONT_END_RATIO = 5
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
-def rate(function, n_items, *, seconds=2.0, at_least=2):
-    """Return items per second of a call, the best of a few."""
-    function()
-    best, start, n = float("inf"), time.perf_counter(), 0
-    while n < at_least or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
+class Reference:
+    """The other process. Rows it has not are ``None``."""
+
+    def __init__(self, python, front_ends, setup):
+        script = Path(__file__).with_name("tensorflow_reference.py")
+        environment = {
+            **os.environ,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "OMP_NUM_THREADS": str(setup["threads"]),
+        }
+        self._process = subprocess.Popen(
+            [python, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        ready = self._ask({**setup, "front_ends": front_ends})
+        self.rows = ready["rows"]
+        for reason in ready["missing"]:
+            print(f"reference: {reason}")
+
+    def rates(self, row, seconds):
+        """Return the items per second of each call."""
+        answer = self._ask({"row": row, "seconds": seconds})
+        return [answer["items"] / duration for duration in answer["seconds"]]
+
+    def close(self):
+        """End the process."""
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _ask(self, request):
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("the reference process ended; run it by hand to see why")
+        return json.loads(line)
+
+
+def rates(function, n_items, seconds, clock):
+    """Return the items per second of each call."""
+    found, start = [], clock()
+    while not found or clock() - start < seconds:
+        begin = clock()
         function()
-        best = min(best, time.perf_counter() - begin)
-        n += 1
-    return n_items / best
+        found.append(n_items / (clock() - begin))
+    return found
 
 
-def peak_gflops():
-    """Return the speed of a float32 matrix product in torch, in GFLOP/s."""
+def peak_gflops(clock, seconds=0.3):
+    """Return the speeds of a float32 matrix product in torch, in GFLOP/s."""
     import torch
 
     a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    return rate(lambda: a @ b, 2 * 2048**3 / 1e9, seconds=0.5, at_least=5)
+    a @ b
+    return rates(lambda: a @ b, 2 * 2048**3 / 1e9, seconds, clock)
 
 
 def gflop_per_window(encoder):
-    """Return the arithmetic of the convolutions and dense layers for one window."""
+    """Return the arithmetic of the convolutions and dense layers, as defined, for one window."""
     import torch
     from torch import nn
 
@@ -74,164 +129,132 @@ def random_encoder(spec, backend, folder):
     return random(weights, backend=backend, **spec.options)
 
 
-def windows_for(encoder):
-    """Return a batch of random windows."""
+def media_for(encoder):
+    """Return clips of one second or pictures, fewer for a large network."""
     rng = np.random.default_rng(0)
+    n = min(CLIPS, max(8, int(GFLOP / gflop_per_window(encoder))))
     if encoder.modality == "image":
-        images = rng.integers(0, 256, (BATCH, 224, 224, 3), dtype=np.uint8)
-        return np.concatenate([encoder.windows(image) for image in images])
-    size = 48_000 if encoder.sample_rate == 48_000 else encoder.window_size
-    return rng.normal(0, 0.1, (BATCH, size)).astype(np.float32)
+        return list(rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8))
+    return list(rng.normal(0, 0.1, (n, encoder.sample_rate)).astype(np.float32))
 
 
-def bench_networks(names, backends):
-    """Print windows per second and the share of the peak."""
-    from skxmodal.encoders._native_specs import NATIVE
-
-    print("encoder          backend   GFLOP windows/s  peak GFLOP/s  share of peak")
-    with tempfile.TemporaryDirectory() as folder:
-        for spec in NATIVE:
-            if names and spec.name not in names:
-                continue
-            for backend in backends:
-                encoder = random_encoder(spec, backend, folder)
-                windows, cost = windows_for(encoder), gflop_per_window(encoder)
-                # The peak before and after: another process may take a core at any time.
-                peak = peak_gflops()
-                speed = rate(lambda e=encoder, w=windows: e.encode(w), BATCH)
-                peak = max(peak, peak_gflops())
-                name = f"{spec.name} {spec.modality}"
-                share = speed * cost / peak
-                print(
-                    f"{name:16} {backend:8} {cost:6.2f} {speed:9.1f} {peak:13.0f} {share:14.0%}",
-                    flush=True,
-                )
+def encode(encoder, media):
+    """Return the vectors of some media."""
+    return encoder.encode(np.concatenate([encoder.windows(cell) for cell in media]))
 
 
-def bench_front_ends():
-    """Print windows per second of the front-ends, and of librosa's where it is installed."""
+def bench_encoder(spec, backends, reference, arguments, folder):
+    """Yield one row per back end of an encoder, measured in turn with its reference."""
+    name = f"{spec.name} {spec.modality}"
+    encoders = {backend: random_encoder(spec, backend, folder) for backend in backends}
+    any_encoder = next(iter(encoders.values()))
+    media = media_for(any_encoder)
+    windows = sum(len(any_encoder.windows(cell)) for cell in media)
+    cost = gflop_per_window(any_encoder) * windows / len(media)
+    clock = CLOCKS[arguments.clock]
+    measured = {key: [] for key in ("peak", "reference", *backends)}
+    for encoder in encoders.values():
+        encode(encoder, media)
+    with_reference = reference is not None and name in reference.rows
+    for _ in range(arguments.rounds):
+        measured["peak"] += peak_gflops(clock)
+        for backend, encoder in encoders.items():
+            call = lambda e=encoder: encode(e, media)  # noqa: E731
+            measured[backend] += rates(call, len(media), arguments.seconds, clock)
+        if with_reference:
+            measured["reference"] += reference.rates(name, arguments.seconds)
+    medians = {key: statistics.median(values) for key, values in measured.items() if values}
+    for backend in backends:
+        row = {
+            "row": name,
+            "backend": backend,
+            "items_per_s": medians[backend],
+            "gflop_per_item": cost,
+            "peak_gflops": medians["peak"],
+            "share_of_peak": medians[backend] * cost / medians["peak"],
+            "reference_per_s": medians.get("reference"),
+        }
+        if with_reference:
+            row["ratio"] = medians[backend] / medians["reference"]
+            row["reference_share_of_peak"] = medians["reference"] * cost / medians["peak"]
+        if name in RATIO:
+            row["target"] = f"{RATIO[name]}x"
+            row["reached"] = row["ratio"] >= RATIO[name] if with_reference else None
+        else:
+            row["target"] = f"{SHARE[backend]:.0%} of peak"
+            row["reached"] = row["share_of_peak"] >= SHARE[backend]
+        yield row
+
+
+def front_end_specs():
+    """Return the front-ends by name with the samples of a window."""
     from skxmodal.encoders._native_openl3_audio import FRONT_ENDS
     from skxmodal.encoders._native_vggish import VGGishEncoder
     from skxmodal.encoders._native_yamnet import YAMNetEncoder
 
-    front_ends = {
+    return {
         "yamnet": (YAMNetEncoder.spectrogram, 15_600),
         "vggish": (VGGishEncoder.spectrogram, 15_600),
         "openl3": (FRONT_ENDS["kapre"], 48_000),
     }
-    rng = np.random.default_rng(0)
-    for name, (spec, n_samples) in front_ends.items():
-        windows = rng.normal(0, 0.1, (BATCH, n_samples)).astype(np.float32)
-        ours = rate(lambda w=windows, s=spec: s(w), BATCH)
-        line = f"{name:8} {ours:7.0f} windows/s"
-        if importlib.util.find_spec("librosa") is not None:
-            theirs = rate(lambda w=windows, s=spec: [librosa_logmel(x, s) for x in w], BATCH)
-            line += f"   librosa {theirs:6.0f}   ratio {ours / theirs:.1f}"
-        print(line, flush=True)
 
 
-def librosa_logmel(window, spec):
-    """Compute a log-mel spectrogram of one window as librosa's users do."""
-    import librosa
+def librosa_options(spec):
+    """Return what librosa's mel spectrogram is given."""
+    return {
+        "sr": spec.sample_rate,
+        "n_fft": spec.n_fft,
+        "hop_length": spec.hop,
+        "win_length": spec.frame,
+        "n_mels": spec.n_mels,
+        "fmin": spec.f_min,
+        "fmax": spec.f_max,
+    }
 
-    mel = librosa.feature.melspectrogram(
-        y=window,
-        sr=spec.sample_rate,
-        n_fft=spec.n_fft,
-        hop_length=spec.hop,
-        win_length=spec.frame,
-        n_mels=spec.n_mels,
-        fmin=spec.f_min,
-        fmax=spec.f_max,
-        power=1.0,
-        center=False,
+
+def bench_front_ends(names, reference, arguments):
+    """Yield one row per front-end."""
+    rng, clock = np.random.default_rng(0), CLOCKS[arguments.clock]
+    for name, (spec, n_samples) in front_end_specs().items():
+        row_name = f"front-end {name}"
+        if names and name not in names:
+            continue
+        windows = rng.normal(0, 0.1, (CLIPS, n_samples)).astype(np.float32)
+        spec(windows)
+        ours, theirs = [], []
+        with_reference = reference is not None and row_name in reference.rows
+        for _ in range(arguments.rounds):
+            call = lambda s=spec, w=windows: s(w)  # noqa: E731
+            ours += rates(call, CLIPS, arguments.seconds / 2, clock)
+            if with_reference:
+                theirs += reference.rates(row_name, arguments.seconds / 2)
+        row = {
+            "row": row_name,
+            "backend": "numpy",
+            "items_per_s": statistics.median(ours),
+            "target": f"{FRONT_END_RATIO}x",
+            "reached": None,
+        }
+        if with_reference:
+            row["reference_per_s"] = statistics.median(theirs)
+            row["ratio"] = row["items_per_s"] / row["reference_per_s"]
+            row["reached"] = row["ratio"] >= FRONT_END_RATIO
+        yield row
+
+
+def line(row):
+    """Return a row of the table."""
+
+    def show(key, form):
+        return format(row[key], form) if row.get(key) is not None else "-"
+
+    verdict = {True: "PASS", False: "short", None: "-"}[row["reached"]]
+    return (
+        f"{row['row']:18} {row['backend']:7} {show('items_per_s', '.1f'):>9} "
+        f"{show('share_of_peak', '.0%'):>8} {show('reference_per_s', '.1f'):>11} "
+        f"{show('reference_share_of_peak', '.0%'):>9} {show('ratio', '.2f'):>6} "
+        f"{row['target']:>12} {verdict}"
     )
-    return librosa.power_to_db(mel) if spec.log_offset is None else np.log(mel + spec.log_offset)
-
-
-def bench_tensorflow(names, threads):
-    """Print the speed of the same networks in Keras/TensorFlow.
-
-    YAMNet and VGGish run as their TensorFlow Hub modules do: a compiled function of one
-    waveform, front-end included. OpenL3 runs in batches of 32, without its front-end.
-    """
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    rng = np.random.default_rng(0)
-    if not names or "yamnet" in names:
-        second = tf.constant(rng.normal(0, 0.1, 15_600).astype(np.float32))
-        for name, network, offset in (
-            ("yamnet", keras_yamnet(tf), 0.001),
-            ("vggish", keras_vggish(tf), 0.01),
-        ):
-            call = tf_waveform_function(tf, network, offset)
-            speed = rate(lambda c=call, s=second: [c(s) for _ in range(BATCH)], BATCH)
-            print(f"{name:16} tensorflow, one waveform at a time {speed:9.1f} windows/s")
-    if not names or "openl3" in names:
-        for kind, shape in (("audio", (256, 199, 1)), ("image", (224, 224, 3))):
-            network = keras_openl3(tf, shape, (8, 8) if kind == "audio" else (7, 7))
-            batch = rng.normal(size=(BATCH, *shape)).astype(np.float32)
-            call = tf.function(lambda x, n=network: n(x, training=False), autograph=False)
-            speed = rate(lambda c=call, b=batch: c(b).numpy(), BATCH)
-            print(f"{'openl3 ' + kind:16} tensorflow, batches of 32         {speed:9.1f} windows/s")
-            speed = rate(
-                lambda n=network, b=batch: n.predict(b, batch_size=BATCH, verbose=0), BATCH
-            )
-            print(f"{'openl3 ' + kind:16} keras predict, batches of 32      {speed:9.1f} windows/s")
-
-
-def tf_waveform_function(tf, network, offset):
-    """Return the compiled function of one waveform: front-end, patch, network."""
-    mel = tf.signal.linear_to_mel_weight_matrix(64, 257, 16_000, 125.0, 7500.0)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
-    def call(waveform):
-        spectrum = tf.abs(tf.signal.stft(waveform, 400, 160, 512))
-        logmel = tf.math.log(tf.matmul(spectrum, mel) + offset)
-        return network(tf.signal.frame(logmel, 96, 48, axis=0)[..., tf.newaxis], training=False)
-
-    return call
-
-
-def keras_yamnet(tf):
-    """Return YAMNet's convolutions in Keras."""
-    layers = tf.keras.layers
-    rest = ((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *((1, 512),) * 5)
-    model = [tf.keras.Input((96, 64, 1))]
-
-    def normalise():
-        return [layers.BatchNormalization(scale=False, epsilon=1e-4), layers.ReLU()]
-
-    model += [layers.Conv2D(32, 3, 2, "same", use_bias=False), *normalise()]
-    for stride, width in (*rest, (2, 1024), (1, 1024)):
-        model += [layers.DepthwiseConv2D(3, stride, "same", use_bias=False), *normalise()]
-        model += [layers.Conv2D(width, 1, use_bias=False), *normalise()]
-    return tf.keras.Sequential([*model, layers.GlobalAveragePooling2D()])
-
-
-def keras_vggish(tf):
-    """Return VGGish in Keras."""
-    layers = tf.keras.layers
-    model = [tf.keras.Input((96, 64, 1))]
-    for widths in ((64,), (128,), (256, 256), (512, 512)):
-        model += [layers.Conv2D(w, 3, padding="same", activation="relu") for w in widths]
-        model.append(layers.MaxPooling2D(2))
-    model += [layers.Flatten(), layers.Dense(4096, "relu"), layers.Dense(4096, "relu")]
-    return tf.keras.Sequential([*model, layers.Dense(128)])
-
-
-def keras_openl3(tf, shape, pooling):
-    """Return the convolutions of an OpenL3 network in Keras."""
-    layers = tf.keras.layers
-    model = [tf.keras.Input(shape), layers.BatchNormalization()]
-    for width in (64, 128, 256, 512):
-        model += [layers.Conv2D(width, 3, padding="same"), layers.BatchNormalization()]
-        model += [layers.ReLU(), layers.Conv2D(width, 3, padding="same")]
-        if width < 512:
-            model += [layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D(2)]
-    return tf.keras.Sequential([*model, layers.MaxPooling2D(pooling), layers.Flatten()])
 
 
 def main():
@@ -240,19 +263,63 @@ def main():
     parser.add_argument("encoders", nargs="*", help="names; all when empty")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--backends", nargs="+", default=["torch", "onnx"])
-    parser.add_argument("--front-ends", action="store_true")
-    parser.add_argument("--tensorflow", action="store_true")
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="cpu: for a busy machine, with 1 thread"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one side in a round")
+    parser.add_argument(
+        "--reference-python", default=sys.executable, help="an interpreter with tensorflow"
+    )
+    parser.add_argument("--no-reference", action="store_true")
+    parser.add_argument("--only", choices=["networks", "front-ends"])
+    parser.add_argument("--json", type=Path, help="where to write the rows")
     arguments = parser.parse_args()
-    if arguments.tensorflow:
-        bench_tensorflow(arguments.encoders, arguments.threads)
-        return
+
     import torch
 
+    from skxmodal.encoders._native_specs import NATIVE
+
     torch.set_num_threads(arguments.threads)
-    if arguments.front_ends:
-        bench_front_ends()
-    else:
-        bench_networks(arguments.encoders, arguments.backends)
+    reference = None
+    if not arguments.no_reference:
+        front_ends = {
+            name: (librosa_options(spec), spec.log_offset, n_samples)
+            for name, (spec, n_samples) in front_end_specs().items()
+        }
+        setup = {
+            "threads": arguments.threads,
+            "clock": arguments.clock,
+            "names": arguments.encoders or sorted({spec.name for spec in NATIVE}),
+        }
+        reference = Reference(arguments.reference_python, front_ends, setup)
+    print(
+        f"{'row':18} {'backend':7} {'items/s':>9} {'of peak':>8} {'reference/s':>11} "
+        f"{'of peak':>9} {'ratio':>6} {'target':>12}"
+    )
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for spec in NATIVE if arguments.only != "front-ends" else ():
+            if arguments.encoders and spec.name not in arguments.encoders:
+                continue
+            for row in bench_encoder(spec, arguments.backends, reference, arguments, folder):
+                rows.append(row)
+                print(line(row), flush=True)
+            gc.collect()
+        if arguments.only != "networks":
+            for row in bench_front_ends(arguments.encoders, reference, arguments):
+                rows.append(row)
+                print(line(row), flush=True)
+    if reference is not None:
+        reference.close()
+    if arguments.json is not None:
+        report = {
+            "threads": arguments.threads,
+            "clock": arguments.clock,
+            "torch": torch.__version__,
+            "rows": rows,
+        }
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Encoders: fixed functions from one sound or one picture to one vector."""
+"""Encoders: fixed functions from one sound, one picture or one text to one vector."""
 
 from ._function import FunctionEncoder
+from ._hashing_text import HashingTextEncoder
 from ._hog import HOGEncoder
 from ._logmel import LogMelEncoder
 from ._mfcc import MFCCEncoder
@@ -15,6 +16,7 @@ __all__ = [
     "EncoderSpec",
     "FunctionEncoder",
     "HOGEncoder",
+    "HashingTextEncoder",
     "LogMelEncoder",
     "MFCCEncoder",
     "ThumbnailEncoder",

@@ -15,7 +15,7 @@ from ..utils import check_choice, check_number
 if TYPE_CHECKING:
     from ._provider_base import TorchNetwork
 
-_MODALITIES = ("audio", "image")
+_MODALITIES = ("audio", "image", "text")
 
 
 class FunctionEncoder:
@@ -25,11 +25,12 @@ class FunctionEncoder:
     ----------
     function : callable or torch.nn.Module
         Takes a batch and returns ``(n, n_features)``. A function gets a NumPy array: sounds
-        float32 ``(n, window)``, pictures uint8 ``(n, height, width, 3)``. A module gets a float32
+        float32 ``(n, window)``, pictures uint8 ``(n, height, width, 3)``, texts ``str`` objects
+        ``(n,)``. A module gets a float32
         tensor on its device: sounds ``(n, window)``, pictures ``(n, 3, height, width)`` in
         [0, 1]; it is put into evaluation mode. What a sample becomes must not depend on the
         others of its batch.
-    modality : {"audio", "image"}
+    modality : {"audio", "image", "text"}
         What it encodes.
     sample_rate : int, default=16000
         Rate in Hz of the sounds it gets.
@@ -50,7 +51,7 @@ class FunctionEncoder:
     Attributes
     ----------
     n_features : int
-        Length of a vector, found by encoding one window of silence or black.
+        Length of a vector, found by encoding one window of silence or black, or a text.
 
     Raises
     ------
@@ -100,19 +101,26 @@ class FunctionEncoder:
             self.sample_rate = sample_rate
             self.n_samples = max(1, round(window * sample_rate))
         if _is_module(function):
+            if modality == "text":
+                raise TypeError(
+                    f"encoder {self.name!r}: a PyTorch module takes tensors, not texts: pass a "
+                    "function that cuts texts into tokens and calls it"
+                )
             from ._provider_base import TorchNetwork
 
             self._network = TorchNetwork(function, device, caller=f"encoder {self.name!r}")
         self.fingerprint = json.dumps(
             {
                 "function": self._identity() if fingerprint is None else fingerprint,
-                "input": [sample_rate, window] if modality == "audio" else list(self.size),
+                "input": {"audio": [sample_rate, window], "image": list(self.size), "text": []}[
+                    modality
+                ],
             }
         )
         self.n_features = self._call(self.windows(self._blank())).shape[1]
 
     def windows(self, media: np.ndarray) -> np.ndarray:
-        """Cut a sound ``(n,)`` into windows, or resize a picture ``(h, w, 3)`` to one.
+        """Cut a sound ``(n,)`` into windows, or make one of a picture (resized) or a text.
 
         Parameters
         ----------
@@ -122,12 +130,14 @@ class FunctionEncoder:
         Returns
         -------
         windows : ndarray
-            float32 ``(n_windows, window)`` or uint8 ``(1, height, width, 3)``.
+            float32 ``(n_windows, window)``, uint8 ``(1, height, width, 3)`` or object ``(1,)``.
         """
         if self.modality == "audio":
             n_windows = max(1, -(-len(media) // self.n_samples))
             padded = np.pad(media, (0, n_windows * self.n_samples - len(media)))
             return padded.reshape(n_windows, self.n_samples).astype(np.float32, copy=False)
+        if self.modality == "text":
+            return np.array([media], dtype=object)
         if media.shape[:2] == self.size:
             return media[np.newaxis]
         from PIL import Image
@@ -179,6 +189,8 @@ class FunctionEncoder:
     def _blank(self) -> np.ndarray:
         if self.modality == "audio":
             return np.zeros(self.n_samples, np.float32)
+        if self.modality == "text":
+            return np.array("a text", dtype=object)[()]
         return np.zeros((*self.size, 3), np.uint8)
 
     def _identity(self) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import fx, nn
 
 from ._native_files import LayerSpec, WeightFileError, read_keras_h5
+from ._native_fused import can_fuse, fuse
 from ._native_layers import assign, fold, layer_spec, weighted_layers
 
 _IMPORTED_BY = os.getpid()  # another one later: a fork, which inherits this module
@@ -35,7 +36,8 @@ class NativeEncoder(ABC):
     device : str or torch.device, default="cpu"
         Where the network runs.
     backend : {"torch", "onnx", "auto"}, default="torch"
-        ``"onnx"`` needs a CPU and the extra ``onnx``; ``"auto"`` takes it where both are there.
+        ``"onnx"`` needs a CPU and the extra ``onnx``; ``"auto"`` takes it where both are there
+        and it was measured to be the faster one for this encoder.
     half : bool, default=False
         Half precision; on a GPU only.
     onnx_dir : path-like or None, default=None
@@ -56,6 +58,8 @@ class NativeEncoder(ABC):
     # Rounds of this many windows: activations that fit the caches are faster than big batches,
     # and the memory does not grow with the batch.
     round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "cuda": 128}
+    # Whether Winograd's algorithm, which is in the torch back end only, outweighs the rest.
+    faster_with_torch: ClassVar[bool] = False
     version = "1"
 
     def __init__(
@@ -68,6 +72,8 @@ class NativeEncoder(ABC):
         onnx_dir: str | os.PathLike | None = None,
     ) -> None:
         self.device = torch.device(device)
+        if backend == "auto" and self.faster_with_torch and can_fuse():
+            backend = "torch"
         self.backend = resolve_backend(backend, self.device, half=half, caller=self.name)
         if half and self.device.type == "cpu":
             raise ValueError(f"{self.name}: half=True needs a GPU, the device is the CPU")
@@ -169,7 +175,10 @@ class NativeEncoder(ABC):
             from ._native_onnx import OnnxRunner
 
             return OnnxRunner(self)
-        return TorchRunner(self.folded_network(), self.device, half=self.half)
+        network = self.folded_network()
+        if self.device.type == "cpu" and can_fuse():
+            network = fuse(network, self.example_input(), self.round_size["torch"])
+        return TorchRunner(network, self.device, half=self.half)
 
     def _fetch(self, key: str) -> Path:
         from skxmodal.datasets._remote import fetch_file

@@ -78,7 +78,8 @@ class OpenL3AudioEncoder(NativeEncoder):
 
     modality = "audio"
     sample_rate = _SECOND
-    round_size: ClassVar[dict[str, int]] = {"torch": 4, "onnx": 4, "cuda": 32}
+    round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "cuda": 32}
+    faster_with_torch = True
 
     def __init__(
         self,

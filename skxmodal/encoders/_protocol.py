@@ -19,7 +19,7 @@ class Encoder(Protocol):
     name : str
         The string by which it is asked for.
     modality : str
-        ``"audio"`` or ``"image"``.
+        ``"audio"``, ``"image"`` or ``"text"``.
     n_features : int
         Length of a vector.
     fingerprint : str
@@ -54,7 +54,7 @@ class Encoder(Protocol):
         ----------
         media : ndarray
             Audio: float32 ``(n,)``, mono at ``sample_rate``, ``n >= 1``.
-            Image: uint8 ``(h, w, 3)``, RGB.
+            Image: uint8 ``(h, w, 3)``, RGB. Text: not an array, but the ``str`` itself.
 
         Returns
         -------

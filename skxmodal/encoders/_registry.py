@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ._hashing_text import HashingTextEncoder
 from ._hog import HOGEncoder
 from ._logmel import LogMelEncoder
 from ._mfcc import MFCCEncoder
@@ -66,7 +67,10 @@ def register_encoder(spec: EncoderSpec) -> None:
     key = (spec.modality, spec.name)
     with _LOCK:
         if key in _SPECS or _is_native(spec):
-            raise ValueError(f"there already is an {spec.modality} encoder called {spec.name!r}")
+            article = "a" if spec.modality == "text" else "an"
+            raise ValueError(
+                f"there already is {article} {spec.modality} encoder called {spec.name!r}"
+            )
         _SPECS[key] = spec
 
 
@@ -86,7 +90,7 @@ def load_encoder(
         A registered name, a variant of one (``"openl3-env-512"``), ``"provider:model"``
         (``"timm:vit_small_patch14_dinov2.lvd142m"``), or an object that follows the
         :class:`Encoder` protocol.
-    modality : {"audio", "image"}
+    modality : {"audio", "image", "text"}
         What it must encode.
     weights : str, path-like or None, default=None
         A weight file in the encoder's official format, which is then not compared with the
@@ -140,7 +144,7 @@ def spec_of(
     ----------
     encoder : str or Encoder
         As in :func:`load_encoder`.
-    modality : {"audio", "image"}
+    modality : {"audio", "image", "text"}
         What it must encode.
     weights : str, path-like or None, default=None
         As in :func:`load_encoder`; changes the fingerprint.
@@ -185,7 +189,7 @@ def list_encoders(modality: str | None = None) -> Any:
 
     Parameters
     ----------
-    modality : {"audio", "image"} or None, default=None
+    modality : {"audio", "image", "text"} or None, default=None
         Only those of one modality.
 
     Returns
@@ -331,6 +335,7 @@ for _encoder, _input, _source in (
     (MFCCEncoder, "16000 Hz", "Davis and Mermelstein 1980, 24 coefficients x 4 parts"),
     (HOGEncoder, "48 x 48", "Dalal and Triggs 2005"),
     (ThumbnailEncoder, "8 x 8", "Kasutani and Yamada 2001, its grid of colours"),
+    (HashingTextEncoder, "text", "Weinberger et al. 2009, words and pieces of words"),
 ):
     register_encoder(
         EncoderSpec(

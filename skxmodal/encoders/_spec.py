@@ -16,7 +16,7 @@ class EncoderSpec:
     ----------
     name : str
         The string by which it is asked for.
-    modality : {"audio", "image"}
+    modality : {"audio", "image", "text"}
         What it encodes.
     n_features : int
         Length of its vectors; 0 where only the loaded network tells (``provider:model``).

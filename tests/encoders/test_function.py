@@ -171,3 +171,17 @@ def test_a_module_that_returns_no_tensor_is_refused(torch):
 
     with pytest.raises(ValueError, match="must return a tensor, got tuple: wrap the module"):
         FunctionEncoder(Two(), "audio", device="cpu")
+
+
+def test_a_function_of_texts_gets_the_texts():
+    encoder = FunctionEncoder(
+        lambda texts: np.array([[len(text)] for text in texts]), "text", fingerprint="lengths/1"
+    )
+    windows = np.concatenate([encoder.windows(text) for text in ("drum", "flutes")])
+    assert encoder.encode(windows).tolist() == [[4], [6]]
+
+
+def test_a_module_cannot_read_texts():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="takes tensors, not texts"):
+        FunctionEncoder(torch.nn.Identity(), "text")
