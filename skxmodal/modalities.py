@@ -315,6 +315,14 @@ def melt_modalities(
     return _stack(parts), y_long, np.concatenate(names).astype(str)
 
 
+def read_block(X: Any, rows: np.ndarray, columns: slice) -> np.ndarray:
+    """Return some rows of one modality's columns, float32 in C order: the same bytes always."""
+    if isinstance(X, np.ndarray):
+        return np.require(X[rows, columns], np.float32, "C")
+    block = _safe_indexing(_safe_indexing(X, columns, axis=1), rows)
+    return np.require(_as_array(block), np.float32, "C")
+
+
 def _is_polars(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] == "polars"
 

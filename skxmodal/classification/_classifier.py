@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
@@ -13,6 +13,7 @@ from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
+    get_tags,
 )
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -20,7 +21,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ..media import is_missing
-from ..translation._joint_host import JointSpaceHost
+from ..translation import make_recommended_joint
+from ..translation._joint_host import EmbeddedTable, JointSpaceHost
+from ..utils import check_choice, check_number
+from ._own_blocks import OwnBlocks
 
 _MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>", ""}
 
@@ -28,6 +32,14 @@ _MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>", ""}
 def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
     classifier = getattr(self, "classifier_", None) or self.classifier
     return classifier is None or hasattr(classifier, "predict_proba")
+
+
+class _Part(NamedTuple):
+    """The samples of one modality, and the classifier that judges them."""
+
+    classifier: Any
+    vectors: np.ndarray
+    rows: np.ndarray
 
 
 class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
@@ -40,17 +52,28 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
 
     Parameters
     ----------
-    joint : transformer
+    joint : transformer or "recommended"
         Joint projector (:mod:`skxmodal.translation`), or a pipeline that ends in one; then ``X``
         may be a media table. A :class:`~sklearn.frozen.FrozenEstimator` keeps one that is
-        already fitted.
+        already fitted. ``"recommended"`` is
+        :func:`~skxmodal.translation.make_recommended_joint` with this ``random_state``.
     classifier : classifier or None, default=None
         ``None`` is the paper's ``RandomForestClassifier(n_estimators=100, max_depth=32)``.
+    passthrough : bool, default=False
+        Whether the classifier also reads what each modality knows by itself: behind the joint
+        vector stands a block of columns for every modality that has labels, its embedding
+        reduced by a PCA (fitted on all rows that have the modality), ``NaN`` in the blocks of
+        the other modalities. The classifier must take ``NaN``, as scikit-learn's forests do.
+        A modality without labels is judged by a second classifier, of the joint vector alone:
+        the blocks of others could only mislead it.
+    passthrough_components : int, default=128
+        Most columns of such a block.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         Which columns of an embedding table belong to which modality; handed on to ``joint``.
         ``"auto"`` takes what ``joint`` found, or the prefixes of the column names.
     random_state : int, RandomState instance or None, default=None
-        For the default classifier; ``joint`` and a classifier of your own have theirs.
+        For the default classifier and ``passthrough``; ``joint`` and a classifier of your own
+        have theirs.
 
     Attributes
     ----------
@@ -58,6 +81,9 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         The fitted joint space.
     classifier_ : classifier
         The fitted classifier.
+    joint_classifier_ : classifier
+        The one for modalities without labels; only with ``passthrough``, and only where the
+        table has such a modality.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
@@ -107,11 +133,15 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         joint: Any,
         classifier: Any = None,
         *,
+        passthrough: bool = False,
+        passthrough_components: int = 128,
         modalities: str | Mapping[str, int] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.joint = joint
         self.classifier = classifier
+        self.passthrough = passthrough
+        self.passthrough_components = passthrough_components
         self.modalities = modalities
         self.random_state = random_state
 
@@ -134,8 +164,11 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         Raises
         ------
         ValueError
-            When ``y`` and ``X`` differ in length, or no labelled row has a modality.
+            When ``y`` and ``X`` differ in length, no labelled row has a modality, or the
+            classifier does not take the ``NaN`` of ``passthrough``.
         """
+        check_choice("passthrough", self.passthrough, (False, True))
+        check_number("passthrough_components", self.passthrough_components, integer=True, low=1)
         if y is None:
             raise ValueError(
                 "ModalityAgnosticClassifier requires y to be passed, but the target y is None; "
@@ -146,15 +179,16 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         check_consistent_length(X, y)
         routed = process_routing(self, "fit", **params)
 
-        joint = clone(self.joint)
+        joint = clone(self._joint_or_default())
         if self.modalities != "auto" and getattr(joint, "modalities", None) == "auto":
             joint.set_params(modalities=self.modalities)
         self.joint_ = joint.fit(X, y, **routed.joint.fit)
-        parts = list(self._each_modality(X, labelled))
-        if not parts:
+        embedded = self._embed(X)
+        samples = list(embedded.each_modality(labelled))
+        if not samples:
             raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
-        vectors = np.concatenate([joint for _, joint, _ in parts])
-        rows = np.concatenate([rows for _, _, rows in parts])
+        vectors = np.concatenate([joint for _, joint, _ in samples])
+        rows = np.concatenate([rows for _, _, rows in samples])
         labels = y[rows]
         if labels.dtype == object:
             # What is left without the None has a type of its own again.
@@ -166,10 +200,73 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
             for name, value in routed.classifier.fit.items()
         }
         classifier = self._default_classifier() if self.classifier is None else self.classifier
-        self.classifier_ = clone(classifier).fit(vectors, labels, **per_row)
+        self._forget_passthrough()
+        if self.passthrough:
+            self._fit_passthrough(classifier, embedded, samples, labels, per_row)
+            if set(embedded.present) - self._labelled:
+                self.joint_classifier_ = clone(classifier).fit(vectors, labels, **per_row)
+        else:
+            self.classifier_ = clone(classifier).fit(vectors, labels, **per_row)
         self.classes_ = self.classifier_.classes_
         self._n_features_out = vectors.shape[1]
         return self
+
+    def _joint_or_default(self) -> Any:
+        """Return the parameter ``joint``, or what its name stands for."""
+        if not isinstance(self.joint, str):
+            return self.joint
+        check_choice("joint", self.joint, ("recommended",))
+        return make_recommended_joint(random_state=self.random_state)
+
+    def _fit_passthrough(
+        self,
+        classifier: Any,
+        embedded: EmbeddedTable,
+        samples: list[tuple[str, np.ndarray, np.ndarray]],
+        labels: np.ndarray,
+        params: dict[str, Any],
+    ) -> None:
+        """Fit the blocks on all rows, and the classifier on joint vectors with blocks."""
+        names = [name for name, _, _ in samples]
+        self._labelled = set(names)
+        self._own_blocks = OwnBlocks(self.passthrough_components, self.random_state)
+        self._own_blocks.fit(embedded, names)
+        vectors = np.concatenate(
+            [
+                self._own_blocks.beside(joint, name, embedded.block(name, rows))
+                for name, joint, rows in samples
+            ]
+        )
+        try:
+            self.classifier_ = clone(classifier).fit(vectors, labels, **params)
+        except ValueError as error:
+            if get_tags(classifier).input_tags.allow_nan or "nan" not in str(error).lower():
+                raise
+            raise ValueError(
+                f"passthrough=True gives the classifier NaN for the modalities that a sample "
+                f"lacks, which {type(classifier).__name__} does not take: put it behind an "
+                "imputer, make_pipeline(StandardScaler(), SimpleImputer(strategy='constant', "
+                "fill_value=0), classifier), or use a forest"
+            ) from error
+
+    def _forget_passthrough(self) -> None:
+        """Drop what an earlier ``fit`` with ``passthrough`` learned."""
+        for name in ("joint_classifier_", "_own_blocks", "_labelled"):
+            self.__dict__.pop(name, None)
+
+    def _parts(self, X: Any) -> list[_Part]:
+        """Return the samples of each modality with the classifier for them."""
+        embedded = self._embed(X)
+        parts = []
+        for name, joint, rows in embedded.each_modality():
+            if not hasattr(self, "_own_blocks"):
+                parts.append(_Part(self.classifier_, joint, rows))
+            elif name in self._labelled:
+                vectors = self._own_blocks.beside(joint, name, embedded.block(name, rows))
+                parts.append(_Part(self.classifier_, vectors, rows))
+            else:
+                parts.append(_Part(self.joint_classifier_, joint, rows))
+        return parts
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class of each row from whichever modalities it has.
@@ -190,14 +287,14 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         """
         check_is_fitted(self)
         X = self._as_table(X, reset=False)
-        parts = [(joint, rows) for _, joint, rows in self._each_modality(X)]
+        parts = self._parts(X)
         n_modalities = _count(parts, X.shape[0])
         predicted = np.empty(X.shape[0], dtype=self.classes_.dtype)
         # With one modality there is nothing to average: the classifier decides by its own rule.
-        for joint, rows in parts:
+        for classifier, vectors, rows in parts:
             alone = n_modalities[rows] == 1
             if alone.any():
-                predicted[rows[alone]] = self.classifier_.predict(joint[alone])
+                predicted[rows[alone]] = classifier.predict(vectors[alone])
         several = n_modalities > 1
         if several.any():
             method = "predict_proba" if _has_probabilities(self) else "decision_function"
@@ -222,7 +319,7 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         """
         check_is_fitted(self)
         X = self._as_table(X, reset=False)
-        parts = [(joint, rows) for _, joint, rows in self._each_modality(X)]
+        parts = self._parts(X)
         return self._mean_scores(parts, _count(parts, X.shape[0]), "predict_proba")
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -236,17 +333,15 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         classifier = self._default_classifier() if self.classifier is None else self.classifier
         return (
             MetadataRouter(owner=self)
-            .add(joint=self.joint, method_mapping=to_fit)
+            .add(joint=self._joint_or_default(), method_mapping=to_fit)
             .add(classifier=classifier, method_mapping=to_fit)
         )
 
-    def _mean_scores(
-        self, parts: list[tuple[np.ndarray, np.ndarray]], n_modalities: np.ndarray, method: str
-    ) -> np.ndarray:
+    def _mean_scores(self, parts: list[_Part], n_modalities: np.ndarray, method: str) -> np.ndarray:
         """Average the classifier's scores over the modalities of each row."""
         total: Any = None
-        for joint, rows in parts:
-            scores = getattr(self.classifier_, method)(joint)
+        for classifier, vectors, rows in parts:
+            scores = getattr(classifier, method)(vectors)
             if scores.ndim == 2 and scores.shape[1] != len(self.classes_):
                 raise ValueError(
                     f"the classifier gives {scores.shape[1]} scores for {len(self.classes_)} "
@@ -265,10 +360,10 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         )
 
 
-def _count(parts: list[tuple[np.ndarray, np.ndarray]], n_rows: int) -> np.ndarray:
+def _count(parts: list[_Part], n_rows: int) -> np.ndarray:
     """Number of modalities of each row; a row without any is an error."""
     count = np.zeros(n_rows, dtype=int)
-    for _, rows in parts:
+    for _, _, rows in parts:
         count[rows] += 1
     if not count.all():
         raise ValueError(

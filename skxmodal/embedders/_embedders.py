@@ -1,4 +1,4 @@
-"""AudioEmbedder, ImageEmbedder, and the two of them side by side."""
+"""AudioEmbedder, ImageEmbedder, and embedders of all modalities side by side."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 from ..encoders import Encoder, load_encoder
 from ..encoders._lazy import lazy_encoder
 from ..media import as_cells, read_audio, read_image
-from ..utils import check_choice, check_number
+from ..utils import VersionedState, check_choice, check_number
 from ._cache import EmbeddingCache, open_store
 from ._stream import POOLINGS, embed_cells
 
 _ON_ERROR = ("raise", "warn", "ignore")
 
 
-class _MediaEmbedder(TransformerMixin, BaseEstimator):
+class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
     """What embedders of every modality share: cells in, one float32 row per cell out."""
 
     _modality: str
@@ -65,7 +65,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         if self.sample_rate is not None:
             check_number("sample_rate", self.sample_rate, above=0)
         open_store(self.cache)
-        as_cells(X)
+        self._cells(X)
         loaded = load_encoder(self.encoder, self._modality, **self._encoder_options())
         self.n_features_out_ = loaded.n_features
         return self
@@ -81,7 +81,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        embeddings : float32 array of shape (n_samples, n_features_out_)
+        embeddings : float32 array of shape (n_samples, n_features_out)
             One row per cell, whatever its length or size; a missing cell's row is ``NaN``.
 
         Raises
@@ -96,7 +96,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
         if store is not None:
             cache = EmbeddingCache(store, encoder, self.pooling, self.sample_rate)
         return embed_cells(
-            as_cells(X),
+            self._cells(X),
             encoder,
             lambda cell: self._read(cell, encoder),
             pooling=self.pooling,
@@ -119,7 +119,7 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        names : object array of shape (n_features_out_,)
+        names : object array of shape (n_features_out,)
         """
         check_is_fitted(self)
         return np.array([str(column) for column in range(self.n_features_out_)], dtype=object)
@@ -127,6 +127,10 @@ class _MediaEmbedder(TransformerMixin, BaseEstimator):
     def _encoder_options(self) -> dict[str, Any]:
         """What the loader of encoders takes besides a name."""
         return {"weights": self.weights, "device": self.device, "backend": self.backend}
+
+    def _cells(self, X: Any) -> list:
+        """Return the cells of a column, as the cache is to know them."""
+        return as_cells(X)
 
     @abstractmethod
     def _read(self, cell: Any, encoder: Encoder) -> np.ndarray:
@@ -306,9 +310,12 @@ class ImageEmbedder(_MediaEmbedder):
 
 
 def make_embedder(
-    audio: str | Encoder | None = "logmel", image: str | Encoder | None = "hog", **common: Any
+    audio: str | Encoder | None = "logmel",
+    image: str | Encoder | None = "hog",
+    text: str | Encoder | None = None,
+    **common: Any,
 ) -> ColumnTransformer:
-    """Embed a media table with a column of sounds and a column of pictures.
+    """Embed a media table with a column of sounds, a column of pictures, a column of texts.
 
     Parameters
     ----------
@@ -316,14 +323,17 @@ def make_embedder(
         Encoder of the column ``"audio"``; ``None`` leaves the column out.
     image : str, Encoder or None, default="hog"
         Encoder of the column ``"image"``; ``None`` leaves the column out.
+    text : str, Encoder or None, default=None
+        Encoder of the column ``"text"``, for example ``"hashing"``; ``None`` leaves the column
+        out.
     **common
-        Parameters of both embedders (``n_jobs=``, ``on_error=``, ...); ``sample_rate=`` goes to
+        Parameters of all embedders (``n_jobs=``, ``on_error=``, ...); ``sample_rate=`` goes to
         the :class:`AudioEmbedder` alone.
 
     Returns
     -------
     embedder : :class:`~sklearn.compose.ColumnTransformer`
-        With the steps ``"audio"`` and ``"image"``, so that a grid over encoders says
+        With the steps ``"audio"``, ``"image"`` and ``"text"``, so that a grid over encoders says
         ``{"embedder__audio__encoder": ["logmel", ...]}``. It returns an embedding table, a
         pandas DataFrame with the columns ``audio__0, ..., image__0, ...``.
 
@@ -336,12 +346,16 @@ def make_embedder(
     >>> make_embedder().fit_transform(table).columns[[0, -1]].tolist()
     ['audio__0', 'image__899']
     """
-    steps = []
+    from ._text import TextEmbedder
+
+    of_others = {name: value for name, value in common.items() if name != "sample_rate"}
+    steps: list[tuple] = []
     if audio is not None:
         steps.append(("audio", AudioEmbedder(audio, **common), ["audio"]))
     if image is not None:
-        of_image = {name: value for name, value in common.items() if name != "sample_rate"}
-        steps.append(("image", ImageEmbedder(image, **of_image), ["image"]))
+        steps.append(("image", ImageEmbedder(image, **of_others), ["image"]))
+    if text is not None:
+        steps.append(("text", TextEmbedder(text, **of_others), ["text"]))
     if not steps:
-        raise ValueError("make_embedder needs an encoder for audio, image or both")
+        raise ValueError("make_embedder needs an encoder for audio, image or text")
     return ColumnTransformer(steps).set_output(transform="pandas")

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular, svd
 from sklearn.utils import check_random_state
 
+from ..modalities import find_modalities, present_rows
 from ..utils import check_choice, check_number
-from ._projector import JointProjector, check_components, paired_rows
+from ._kernel_features import KERNELS, KernelFeatures
+from ._kernel_moments import (
+    MAX_RANK,
+    REG_GRID,
+    Moments,
+    cross_validate,
+    leading_bases,
+    mean_variances,
+    solve,
+)
+from ._projector import JointProjector, _widths, check_components, check_learned, paired_rows
 
 _CHUNK_ROWS = 4096
-_MEDIAN_SAMPLE = 500
+_SAMPLE_ROWS = 5000
+_N_FOLDS = 2
+_MIN_PAIRS_TO_VALIDATE = 60
 
 
 class CCAProjector(JointProjector):
@@ -24,30 +35,39 @@ class CCAProjector(JointProjector):
     of the rows that have both, the directions of two modalities are the leading singular vectors
     of ``S_aa^{-1/2} S_ab S_bb^{-1/2}``; for more modalities, the leading eigenvectors of the
     matrix that has these products as its off-diagonal blocks (MAXVAR-style generalised CCA).
-    Each component is weighted by its canonical correlation, so that directions which the
+    Each component is weighted by its correlation on held-out pairs, so that directions which the
     modalities do not share fade out, and rows get unit length.
 
-    ``kernel="rbf"`` first maps every modality to random Fourier features of a Gaussian kernel:
-    relations may then be curved. Random mispairing attenuates correlations without bending
-    them, which is why this survives noisy pairs that mislead a contrastive loss.
+    ``kernel="rbf"`` first maps every modality to random Fourier features of a Gaussian kernel,
+    ``"nystroem"`` to Nystroem features: relations may then be curved. Random mispairing
+    attenuates correlations without bending them, which is why this survives noisy pairs that
+    mislead a contrastive loss.
+
+    All that is kept of the pairs are sums of products, in two halves that take turns:
+    what one half teaches is judged on the other, which chooses the ridge and the weights.
+    Memory maps are read by chunks, and :meth:`partial_fit` adds batches.
 
     Parameters
     ----------
     n_components : int, default=128
         Dimension of the joint table.
-    reg : float > 0, default=0.01
-        Ridge added to each modality's covariance, relative to its mean variance.
-    kernel : {"linear", "rbf"}, default="linear"
+    reg : float > 0 or "auto", default="auto"
+        Ridge added to each modality's covariance, relative to its mean variance. ``"auto"``
+        takes that of 0.01, 0.03, 0.1, 0.3, 1 and 3 with the largest total correlation on
+        held-out pairs (0.1 where pairs are fewer than 60).
+    kernel : {"linear", "rbf", "nystroem"}, default="linear"
         Whether relations are linear or smooth.
     n_features : int, default=1024
-        Number of random Fourier features a modality (``kernel="rbf"``).
+        Number of kernel features a modality.
     gamma : float or None, default=None
-        Width of the Gaussian kernel ``exp(-gamma d^2)``; ``None`` takes the inverse of the
-        median squared distance between rows of the modality.
+        Width of the Gaussian kernel ``exp(-gamma d^2)`` of the reduced rows; ``None`` takes the
+        inverse of their median squared distance.
+    n_principal : int, default=64
+        With a kernel, rows are first reduced to so many half-whitened principal components.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         Which columns belong to which modality, as in :class:`PCAProjector`.
     random_state : int, RandomState instance or None, default=None
-        Draws the random features.
+        Draws the kernel features.
 
     Attributes
     ----------
@@ -57,6 +77,10 @@ class CCAProjector(JointProjector):
         Mean of each modality('s features).
     directions_ : dict of str to float64 array of shape (n_columns, n_components)
         Projection of each modality, the weights included.
+    reg_ : float
+        The ridge that was used.
+    weights_ : float64 array of shape (n_components,)
+        Weight of each component: its correlation on held-out pairs, smoothed and falling.
     correlations_ : float64 array of shape (n_components,)
         Canonical correlation of each component in the (regularised) training data.
     n_features_in_ : int
@@ -73,6 +97,9 @@ class CCAProjector(JointProjector):
        1971 (more than two).
     .. [4] D. Lopez-Paz et al., "Randomized nonlinear component analysis", ICML 2014 (random
        features).
+    .. [5] A. Rahimi and B. Recht, "Random features for large-scale kernel machines", NIPS 2007;
+       C. Williams and M. Seeger, "Using the Nystroem method to speed up kernel machines",
+       NIPS 2000.
 
     Examples
     --------
@@ -92,10 +119,11 @@ class CCAProjector(JointProjector):
         self,
         n_components: int = 128,
         *,
-        reg: float = 0.01,
+        reg: float | str = "auto",
         kernel: str = "linear",
         n_features: int = 1024,
         gamma: float | None = None,
+        n_principal: int = 64,
         modalities: str | Mapping[str, int] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -104,13 +132,55 @@ class CCAProjector(JointProjector):
         self.kernel = kernel
         self.n_features = n_features
         self.gamma = gamma
+        self.n_principal = n_principal
         self.modalities = modalities
         self.random_state = random_state
 
+    def partial_fit(self, X: Any, y: Any = None, *, finish: bool = True) -> CCAProjector:
+        """Add a batch of rows to what is known, and solve anew.
+
+        Nothing but sums of products is kept of the rows. A batch decides alone, the first one,
+        what the kernel features look like (their centre, reduction and width).
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Embedding table; rows with one modality alone are passed over.
+        y : ignored
+        finish : bool, default=True
+            ``False`` postpones the solution, when more batches follow at once.
+
+        Returns
+        -------
+        self : object
+        """
+        first = not hasattr(self, "_folds")
+        if first:
+            check_number("n_components", self.n_components, integer=True, low=1)
+            self._check_parameters()
+        array = self._validate(X, reset=first)
+        if first:
+            self.modalities_ = find_modalities(
+                X if hasattr(X, "columns") else array, self.modalities
+            )
+        present = present_rows(array, modalities=_widths(self.modalities_))
+        paired = paired_rows(present, type(self).__name__)
+        if first:
+            self._start(array, paired)
+        self._accumulate(array, paired)
+        if finish:
+            self._finish()
+            self._n_features_out = self.n_components
+        return self
+
     def _check_parameters(self) -> None:
-        check_number("reg", self.reg, above=0)
-        check_choice("kernel", self.kernel, ("linear", "rbf"))
+        if isinstance(self.reg, str):
+            check_choice("reg", self.reg, ("auto",))
+        else:
+            check_number("reg", self.reg, above=0)
+        check_choice("kernel", self.kernel, KERNELS)
         check_number("n_features", self.n_features, integer=True, low=1)
+        check_number("n_principal", self.n_principal, integer=True, low=1)
         if self.gamma is not None:
             check_number("gamma", self.gamma, above=0)
 
@@ -118,29 +188,82 @@ class CCAProjector(JointProjector):
         self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
     ) -> None:
         paired = paired_rows(present, type(self).__name__)
-        paired = {name: rows for name, rows in paired.items() if rows.any()}
-        self._feature_maps = self._draw_feature_maps(array, columns, paired)
-        self.means_, covariance, cross = self._moments(array, columns, paired)
-        for name, matrix in covariance.items():
-            check_components(self.n_components, paired[name].sum(), len(matrix), name)
+        self._start(array, paired)
+        self._accumulate(array, paired)
+        self._finish()
 
-        factors = {}
-        for name, matrix in covariance.items():
-            ridge = self.reg * max(np.trace(matrix) / len(matrix), np.finfo(float).tiny)
-            matrix[np.diag_indices_from(matrix)] += ridge
-            factors[name] = cholesky(matrix, lower=True, overwrite_a=True)
-        whitened = {}
-        for (first, second), matrix in cross.items():
-            half = solve_triangular(factors[first], matrix, lower=True)
-            whitened[first, second] = solve_triangular(factors[second], half.T, lower=True).T
+    def _start(self, array: np.ndarray, paired: dict[str, np.ndarray]) -> None:
+        """Draw the feature maps, and begin empty sums."""
+        self._random = check_random_state(self.random_state)
+        if isinstance(self._random, np.random.RandomState):
+            # A generator of its own: batches must not depend on who else draws in between.
+            self._random = np.random.RandomState(self._random.randint(np.iinfo(np.int32).max))
+        self._feature_maps, shift = {}, {}
+        for name, rows in paired.items():
+            if not rows.any():
+                continue
+            some = np.flatnonzero(rows)
+            if self.kernel != "linear":
+                some = np.sort(self._random.permutation(some)[:_SAMPLE_ROWS])
+            block = np.asarray(array[some[:_SAMPLE_ROWS], self.modalities_[name]], dtype=np.float64)
+            if self.kernel != "linear":
+                self._feature_maps[name] = KernelFeatures(
+                    self.kernel,
+                    n_features=self.n_features,
+                    gamma=self.gamma,
+                    n_principal=self.n_principal,
+                ).fit(block, self._random)
+            shift[name] = self._features(name, block).mean(axis=0)
+        self._folds = [Moments(shift) for _ in range(_N_FOLDS)]
+        self._n_paired = 0
 
-        rotations, self.correlations_ = _leading_directions(
-            whitened, {name: len(matrix) for name, matrix in covariance.items()}, self.n_components
+    def _accumulate(self, array: np.ndarray, paired: dict[str, np.ndarray]) -> None:
+        """Add the paired rows to the sums, each to that of a fold drawn for it."""
+        for name, rows in paired.items():
+            check_learned(name, rows, set(self._folds[0].shift))
+        # Pairs take turns, so that nothing is drawn and rows without a pair change nothing.
+        turn = np.cumsum(np.any(list(paired.values()), axis=0)) + self._n_paired
+        self._n_paired = int(turn[-1])
+        fold_of_row = turn % _N_FOLDS
+        for start in range(0, len(array), _CHUNK_ROWS):
+            chunk = slice(start, start + _CHUNK_ROWS)
+            for number, moments in enumerate(self._folds):
+                mine = fold_of_row[chunk] == number
+                rows = {name: p[chunk] & mine for name, p in paired.items()}
+                features = {
+                    name: self._features(name, array[chunk][r, self.modalities_[name]])
+                    for name, r in rows.items()
+                    if r.any()
+                }
+                if features:
+                    moments.add(features, rows)
+
+    def _finish(self) -> None:
+        """Solve for the directions that the sums give."""
+        centred = sum(self._folds[1:], self._folds[0]).centred()
+        counts = {name: sum(f.count[name] for f in self._folds) for name in centred.covariance}
+        for name, matrix in centred.covariance.items():
+            check_components(self.n_components, counts[name], len(matrix), name)
+        rank = max(MAX_RANK, 2 * self.n_components)
+        bases, variances = leading_bases(centred, rank), mean_variances(centred)
+        chosen = None
+        if min(counts.values()) >= _MIN_PAIRS_TO_VALIDATE:
+            regs = REG_GRID if self.reg == "auto" else (float(self.reg),)
+            chosen = cross_validate(self._folds, bases, variances, regs, self.n_components)
+        if chosen is not None:
+            self.reg_, weights = chosen
+        else:
+            self.reg_ = 0.1 if self.reg == "auto" else float(self.reg)
+        directions, self.correlations_ = solve(
+            centred.rotated(bases), self.reg_, variances, self.n_components
         )
+        if chosen is None or weights[0] <= 0:
+            # Too few pairs to tell, or nothing in common: all that is left is the fit itself.
+            weights = np.clip(self.correlations_, 0, 1)
+        self.weights_ = weights
+        self.means_ = centred.means
         self.directions_ = {
-            name: solve_triangular(factors[name], rotation, lower=True, trans="T")
-            * self.correlations_
-            for name, rotation in rotations.items()
+            name: bases[name] @ (direction * weights) for name, direction in directions.items()
         }
 
     def _project(self, name: str, block: np.ndarray) -> np.ndarray:
@@ -152,103 +275,6 @@ class CCAProjector(JointProjector):
         return set(self.directions_)
 
     def _features(self, name: str, block: np.ndarray) -> np.ndarray:
-        """Rows as float64, or their random Fourier features."""
+        """Rows as float64, or their kernel features."""
         block = np.asarray(block, dtype=np.float64)
         return block if self.kernel == "linear" else self._feature_maps[name].transform(block)
-
-    def _draw_feature_maps(
-        self, array: np.ndarray, columns: dict[str, slice], paired: dict[str, np.ndarray]
-    ) -> dict[str, Any]:
-        if self.kernel == "linear":
-            return {}
-        from scipy.spatial.distance import pdist
-        from sklearn.kernel_approximation import RBFSampler
-
-        random_state = check_random_state(self.random_state)
-        maps = {}
-        for name, rows in paired.items():
-            rows = np.flatnonzero(rows)
-            some = random_state.permutation(rows)[:_MEDIAN_SAMPLE]
-            block = np.asarray(array[np.sort(some), columns[name]], dtype=np.float64)
-            gamma = self.gamma
-            if gamma is None:
-                distances = pdist(block, "sqeuclidean")
-                typical = np.median(distances) if distances.size else 0.0
-                gamma = 1 / typical if typical > 0 else 1.0
-            sampler = RBFSampler(
-                gamma=gamma, n_components=self.n_features, random_state=random_state
-            )
-            maps[name] = sampler.fit(block)
-        return maps
-
-    def _moments(
-        self, array: np.ndarray, columns: dict[str, slice], paired: dict[str, np.ndarray]
-    ) -> tuple[dict, dict, dict]:
-        """Means, covariances and cross-covariances, accumulated by chunks in two passes."""
-        counts = {name: rows.sum() for name, rows in paired.items()}
-        means: dict[str, Any] = dict.fromkeys(paired, 0.0)
-        for _, features in self._chunks(array, columns, paired):
-            for name, rows in features.items():
-                means[name] = means[name] + rows.sum(axis=0) / counts[name]
-        covariance: dict[str, Any] = dict.fromkeys(paired, 0.0)
-        cross: dict[tuple[str, str], Any] = {
-            (first, second): 0.0
-            for first, second in combinations(paired, 2)
-            if (paired[first] & paired[second]).any()
-        }
-        for chunk, features in self._chunks(array, columns, paired):
-            centred = {name: rows - means[name] for name, rows in features.items()}
-            for name, rows in centred.items():
-                covariance[name] = covariance[name] + rows.T @ rows / counts[name]
-            for first, second in cross:
-                if first not in centred or second not in centred:
-                    continue
-                both = paired[first] & paired[second]
-                left = centred[first][both[chunk][paired[first][chunk]]]
-                right = centred[second][both[chunk][paired[second][chunk]]]
-                cross[first, second] = cross[first, second] + left.T @ right / both.sum()
-        return means, covariance, cross
-
-    def _chunks(
-        self, array: np.ndarray, columns: dict[str, slice], paired: dict[str, np.ndarray]
-    ) -> Any:
-        """Yield the features of some rows at a time, for each modality that is there."""
-        for start in range(0, len(array), _CHUNK_ROWS):
-            chunk = slice(start, start + _CHUNK_ROWS)
-            yield (
-                chunk,
-                {
-                    name: self._features(name, array[chunk][rows[chunk], columns[name]])
-                    for name, rows in paired.items()
-                    if rows[chunk].any()
-                },
-            )
-
-
-def _leading_directions(
-    whitened: dict[tuple[str, str], np.ndarray], widths: dict[str, int], n_components: int
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Directions of maximal correlation among whitened modalities, and the correlations."""
-    if len(widths) == 2:
-        ((first, second), matrix), *_ = whitened.items()
-        left, correlations, right = svd(matrix, full_matrices=False)
-        left, right = left[:, :n_components], right[:n_components].T
-        sign = np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
-        return {first: left * sign, second: right * sign}, correlations[:n_components]
-    starts = dict(zip(widths, np.cumsum([0, *widths.values()])))
-    total = sum(widths.values())
-    matrix = np.zeros((total, total))
-    for (first, second), block in whitened.items():
-        rows = slice(starts[first], starts[first] + widths[first])
-        cols = slice(starts[second], starts[second] + widths[second])
-        matrix[rows, cols] = block
-        matrix[cols, rows] = block.T
-    values, vectors = eigh(matrix, subset_by_index=[total - n_components, total - 1])
-    values, vectors = values[::-1], vectors[:, ::-1]
-    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)])
-    # Perfectly correlated modalities give the eigenvalue (number of modalities - 1).
-    correlations = np.clip(values / (len(widths) - 1), 0, None)
-    scale = np.sqrt(len(widths))
-    return {
-        name: scale * vectors[start : start + widths[name]] for name, start in starts.items()
-    }, correlations

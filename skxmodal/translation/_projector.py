@@ -11,12 +11,14 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..modalities import find_modalities, present_rows
-from ..utils import check_number
+from ..utils import VersionedState, check_number
 
 _CHUNK_ROWS = 8192
 
 
-class JointProjector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class JointProjector(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, VersionedState, BaseEstimator, ABC
+):
     """Base of the joint projectors.
 
     A subclass says how it learns (:meth:`_learn`) and how it projects one modality

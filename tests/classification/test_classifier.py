@@ -26,7 +26,14 @@ EXPECTED_FAILURES = {
 
 
 @parametrize_with_checks(
-    [ModalityAgnosticClassifier(PCAProjector(1, modalities="halves"))],
+    [
+        ModalityAgnosticClassifier(PCAProjector(1, modalities="halves")),
+        ModalityAgnosticClassifier(
+            PCAProjector(1, modalities="halves"),
+            RandomForestClassifier(10, max_depth=8),
+            passthrough=True,
+        ),
+    ],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
 )
 def test_scikit_learn_common_checks(estimator, check):

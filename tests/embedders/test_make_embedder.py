@@ -52,7 +52,7 @@ def test_make_embedder_passes_parameters_on(tmp_path):
 def test_make_embedder_leaves_out_a_modality(table):
     X, _ = table
     assert make_embedder(audio=None).fit_transform(X).shape == (12, 900)
-    with pytest.raises(ValueError, match="audio, image or both"):
+    with pytest.raises(ValueError, match="audio, image or text"):
         make_embedder(None, None)
 
 

@@ -1,0 +1,219 @@
+"""JointTranslationClassifier: translation and classifier trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, clone
+from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from ..translation import ContrastiveTranslator
+from ..translation._joint_host import JointSpaceHost
+from ..utils import check_number
+from ._classifier import _split_labels
+from ._joint_translator import JointTranslator
+
+
+class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
+    """Train the translation network and a classifier on its joint vectors at the same time.
+
+    The network of :class:`~skxmodal.translation.ContrastiveTranslator` gets one linear layer
+    that reads the joint vectors of every modality alike. Three losses are minimised together:
+    the contrastive loss of all pairs, ``alpha`` times the cross-entropy of the labelled samples,
+    and ``agreement`` times the cross-entropy by which, in unlabelled pairs, the modalities are
+    taught to say what a modality with labels says of their partner. Labels of sounds thus shape
+    the space into which pictures are translated, and reach pictures through all pairs at once,
+    so that wrong pairs average out.
+
+    Parameters
+    ----------
+    joint : ContrastiveTranslator or None, default=None
+        Unfitted; its parameters are those of the network, the contrastive loss and the training
+        (``joint__loss``, ``joint__lr``, ``joint__sampler`` ...). ``None`` is
+        ``ContrastiveTranslator()``.
+    alpha : float >= 0, default=1.0
+        Weight of the cross-entropy of labelled samples.
+    agreement : float >= 0, default=1.0
+        Weight of the agreement in unlabelled pairs.
+    modalities : "auto", "halves" or dict of str to int, default="auto"
+        Which columns belong to which modality; handed on to ``joint``.
+    random_state : int, RandomState instance or None, default=None
+        Handed on to ``joint``, unless that has its own.
+
+    Attributes
+    ----------
+    joint_ : ContrastiveTranslator
+        The trained translator.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    history_ : list of dict
+        ``epoch``, ``train_loss``, ``valid_loss`` (of what is held out) and ``seconds`` of every
+        epoch.
+    n_features_in_ : int
+        Number of columns seen in ``fit``.
+    feature_names_in_ : str array
+        Names of the columns seen in ``fit``, when they all are strings.
+
+    See Also
+    --------
+    ModalityAgnosticClassifier : Trains one after the other, with any joint space and classifier.
+
+    Notes
+    -----
+    A row is unlabelled when its label is -1 (integers), ``NaN`` (floats) or ``None``. A share
+    ``joint.validation_fraction`` of the unlabelled pairs and of each class is held out, for
+    early stopping.
+
+    References
+    ----------
+    .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
+       for music classification", 2021, section 5 (end-to-end training as future work).
+    .. [2] S. Gupta, J. Hoffman and J. Malik, "Cross modal distillation for supervision
+       transfer", CVPR 2016 (the agreement).
+    .. [3] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021 (how skewed
+       pairs are made up for).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skxmodal.classification import JointTranslationClassifier
+    >>> from skxmodal.modalities import concat_modalities, select_modality
+    >>> from skxmodal.translation import ContrastiveTranslator
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.integers(2, size=300)
+    >>> cause = 3 * y[:, None] + rng.normal(size=(300, 2))
+    >>> X = concat_modalities(audio=cause @ rng.normal(size=(2, 5)),
+    ...                       image=cause @ rng.normal(size=(2, 4)))
+    >>> heard = X.copy()
+    >>> heard.iloc[200:, 5:] = np.nan  # labelled sounds without pictures
+    >>> labels = np.where(np.arange(300) < 200, -1, y)
+    >>> joint = ContrastiveTranslator(4, hidden_dim=16, lr=0.01, max_epochs=40)
+    >>> model = JointTranslationClassifier(joint, random_state=0).fit(heard, labels)
+    >>> bool(model.score(select_modality(X, "image"), y) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        joint: ContrastiveTranslator | None = None,
+        *,
+        alpha: float = 1.0,
+        agreement: float = 1.0,
+        modalities: str | Mapping[str, int] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.joint = joint
+        self.alpha = alpha
+        self.agreement = agreement
+        self.modalities = modalities
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> JointTranslationClassifier:
+        """Train on the rows that have a pair, a label or both.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            Embedding table; a row without a modality has ``NaN`` in all of its block.
+        y : array-like of shape (n_samples,)
+            Labels; -1, ``NaN`` or ``None`` marks a row without.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            When a parameter is out of range, ``y`` and ``X`` differ in length, no row has a
+            label, or no row has two modalities.
+        TypeError
+            When ``joint`` is no :class:`ContrastiveTranslator`.
+        """
+        if y is None:
+            raise ValueError(
+                "JointTranslationClassifier requires y to be passed, but the target y is None; "
+                "mark rows without a label by -1"
+            )
+        check_number("alpha", self.alpha, low=0)
+        check_number("agreement", self.agreement, low=0)
+        joint = self._joint_or_default()
+        if not isinstance(joint, ContrastiveTranslator):
+            raise TypeError(
+                "joint must be an unfitted ContrastiveTranslator, whose network is trained "
+                f"together with the classifier, got {type(joint).__name__}"
+            )
+        X = self._as_table(X, reset=True)
+        y, labelled = _split_labels(y)
+        check_consistent_length(X, y)
+        if not labelled.any():
+            raise ValueError("no row has a label: the classifier has nothing to learn")
+        # What is left without the None has a type of its own again.
+        known = np.asarray(y[labelled].tolist()) if y.dtype == object else y[labelled]
+        assert_all_finite(known, input_name="y")
+        check_classification_targets(known)
+        self.classes_, codes = np.unique(known, return_inverse=True)
+        targets = np.full(len(y), -1, dtype=np.int64)
+        targets[labelled] = codes
+
+        joint = clone(joint)
+        if self.modalities != "auto" and joint.modalities == "auto":
+            joint.set_params(modalities=self.modalities)
+        if joint.random_state is None:
+            joint.set_params(random_state=self.random_state)
+        joint = JointTranslator.prepare(joint, alpha=self.alpha, agreement=self.agreement)
+        self.joint_ = joint.fit(X, targets)
+        self.history_ = self.joint_.history_
+        self._n_features_out = self.joint_.n_components
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Mean of the class probabilities of each row's modalities.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+
+        Returns
+        -------
+        probabilities : float array of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            When a row has no modality, or one that no row had in ``fit``.
+        """
+        check_is_fitted(self)
+        X = self._as_table(X, reset=False)
+        embedded = self._embed(X)
+        self.joint_._check_rows(embedded.present)
+        total = np.zeros((X.shape[0], len(self.classes_)))
+        for name, present in embedded.present.items():
+            rows = np.flatnonzero(present)
+            if len(rows):
+                total[rows] += self.joint_.classify(name, embedded.block(name, rows))
+        return total / np.sum(list(embedded.present.values()), axis=0)[:, np.newaxis]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the class of each row from whichever modalities it has.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _joint_or_default(self) -> Any:
+        return ContrastiveTranslator() if self.joint is None else self.joint

@@ -1,0 +1,253 @@
+"""Translation and classifier trained together."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skxmodal.classification import JointTranslationClassifier
+from skxmodal.modalities import concat_modalities, select_modality
+from skxmodal.translation import CCAProjector, ContrastiveTranslator
+
+EXPECTED_FAILURES = {
+    "check_classifiers_classes": (
+        "the label -1 marks an unlabelled row, as in sklearn.semi_supervised, whose classifiers "
+        "scikit-learn exempts from this check by name"
+    )
+}
+
+
+@parametrize_with_checks(
+    [
+        JointTranslationClassifier(
+            ContrastiveTranslator(
+                4, hidden_dim=16, lr=0.05, max_epochs=80, patience=20, modalities="halves"
+            )
+        )
+    ],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILURES,
+)
+def test_scikit_learn_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def heard_and_seen():
+    """Three classes; 200 unlabelled pairs, 100 labelled sounds, 100 labelled pictures."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=400)
+    cause = 4 * np.eye(3)[y] + rng.normal(size=(400, 3))
+    X = concat_modalities(
+        audio=cause @ rng.normal(size=(3, 8)), image=cause @ rng.normal(size=(3, 6))
+    )
+    X.iloc[200:300, 8:] = np.nan
+    X.iloc[300:, :8] = np.nan
+    return X, np.where(np.arange(400) < 200, -1, y), y
+
+
+def jointly(max_epochs=60, *, lr=0.02, alpha=1.0, agreement=1.0, **params):
+    joint = ContrastiveTranslator(4, hidden_dim=16, lr=lr, max_epochs=max_epochs, **params)
+    return JointTranslationClassifier(joint, alpha=alpha, agreement=agreement, random_state=0)
+
+
+def test_trained_on_sounds_it_predicts_pictures(heard_and_seen):
+    X, labels, y = heard_and_seen
+    labels[300:] = -1
+    assert jointly().fit(X, labels).score(X.iloc[300:], y[300:]) > 0.9
+
+
+def test_with_all_labels_it_predicts_every_modality(heard_and_seen):
+    X, labels, y = heard_and_seen
+    model = jointly().fit(X, labels)
+    for name in ("audio", "image"):
+        assert model.score(select_modality(X.iloc[:200], name), y[:200]) > 0.9
+
+
+def test_agreement_carries_labels_to_a_modality_that_has_none(heard_and_seen):
+    X, labels, y = heard_and_seen
+    labels[300:] = -1
+
+    class NoTranslation(torch_module()):
+        def forward(self, a, b):
+            return 0 * (a.sum() + b.sum())
+
+    scores = [
+        jointly(loss=NoTranslation(), agreement=agreement)
+        .fit(X, labels)
+        .score(X.iloc[300:], y[300:])
+        for agreement in (0, 1)
+    ]
+    assert scores[0] < 0.7
+    assert scores[1] > 0.9
+
+
+def test_without_alpha_labels_teach_nothing(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly(5, alpha=0, agreement=0).fit(X, labels)
+    np.testing.assert_allclose(model.predict_proba(X), 1 / 3)
+
+
+def test_the_space_is_one_of_translation(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly().fit(X, labels)
+    heard = model.transform(select_modality(X.iloc[:200], "audio"))
+    seen = model.transform(select_modality(X.iloc[:200], "image"))
+    np.testing.assert_allclose(np.linalg.norm(heard, axis=1), 1, atol=1e-5)
+    assert (heard * seen).sum(axis=1).mean() > np.mean(heard @ seen.T) + 0.3
+    assert isinstance(model.joint_, ContrastiveTranslator)
+    np.testing.assert_array_equal(
+        model.joint_.transform(select_modality(X.iloc[:200], "audio")), heard
+    )
+
+
+def test_probabilities_are_the_mean_over_a_rows_modalities(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly(5).fit(X, labels)
+    both = X.iloc[:20]
+    mean = (
+        model.predict_proba(select_modality(both, "audio"))
+        + model.predict_proba(select_modality(both, "image"))
+    ) / 2
+    np.testing.assert_allclose(model.predict_proba(both), mean, atol=1e-6)
+    np.testing.assert_allclose(mean.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("unlabelled", "dtype"), [(np.nan, float), (None, object)], ids=["nan", "none"]
+)
+def test_every_mark_of_an_unlabelled_row_is_understood(heard_and_seen, unlabelled, dtype):
+    X, labels, _ = heard_and_seen
+    marked = np.array([unlabelled if label == -1 else int(label) for label in labels], dtype=dtype)
+    np.testing.assert_array_equal(
+        jointly(3).fit(X, marked).predict_proba(X), jointly(3).fit(X, labels).predict_proba(X)
+    )
+
+
+def test_labels_may_be_names(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    names = np.array(["flute", "organ", "voice"])
+    marked = [None if label == -1 else names[label] for label in labels]
+    assert set(jointly(30).fit(X, marked).predict(X)) == set(names)
+
+
+def test_training_stops_early_on_what_is_held_out(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly(200, lr=0.1, patience=2).fit(X, labels)
+    losses = [epoch["valid_loss"] for epoch in model.history_]
+    assert len(losses) < 200
+    assert np.argmin(losses) == len(losses) - 3
+    assert jointly(3, validation_fraction=0).fit(X, labels).history_[-1].keys() == {
+        "epoch",
+        "train_loss",
+        "seconds",
+    }
+
+
+def test_what_is_held_out_never_is_a_whole_class(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    once = np.flatnonzero(labels == 2)[0]
+    labels[(labels == 2) & (np.arange(400) != once)] = -1
+    model = jointly(validation_fraction=0.5).fit(X, labels)
+    assert model.predict(X.iloc[[once]]) == [2]
+
+
+def test_a_sampler_of_pairs_is_heeded(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    seen = {}
+
+    class FirstTen:
+        def sample_pairs(self, blocks, random_state):
+            seen.update({name: len(block) for name, block in blocks.items()})
+            return {name: np.arange(10) for name in blocks}
+
+    jointly(2, sampler=FirstTen()).fit(X, labels)
+    assert seen == {"audio": 180, "image": 180}
+
+
+def test_same_seed_gives_the_same_bytes(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    first, second = (jointly(3).fit(X, labels).predict_proba(X) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+
+
+def test_pickle_keeps_the_predictions(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly(3).fit(X, labels)
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
+
+
+def test_clone_has_the_parameters_and_nothing_learned(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    copy = clone(jointly(3).fit(X, labels))
+    assert not hasattr(copy, "joint_")
+    assert copy.get_params()["joint__n_components"] == 4
+
+
+def test_a_grid_reaches_the_translator(heard_and_seen):
+    X, _, y = heard_and_seen
+    search = GridSearchCV(jointly(3), {"joint__n_components": [2, 3], "alpha": [1.0]}, cv=2)
+    assert search.fit(X, y).best_estimator_.joint_.n_components in (2, 3)
+
+
+def test_it_ends_a_pipeline_that_embeds():
+    from skxmodal.datasets import make_instruments
+    from skxmodal.embedders import make_embedder
+
+    data = make_instruments(40, classes=["drums", "flute"], difficulty=0.1)
+    model = make_pipeline(make_embedder(), jointly(30))
+    model.fit(data.frame, data.target)
+    assert model.score(select_modality(data.frame, "image"), data.target) > 0.8
+    assert model.transform(data.frame).shape == (40, 4)
+
+
+def test_set_output_applies_to_transform(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    table = jointly(2).set_output(transform="pandas").fit(X, labels).transform(X)
+    assert isinstance(table, pd.DataFrame)
+    assert list(table.columns) == [f"jointtranslationclassifier{i}" for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"alpha": -1}, ValueError, "alpha must be a number >= 0"),
+        ({"agreement": -1}, ValueError, "agreement must be a number >= 0"),
+        ({"joint": CCAProjector(2)}, TypeError, "joint must be an unfitted ContrastiveTranslator"),
+    ],
+)
+def test_parameters_are_checked(heard_and_seen, params, error, message):
+    X, labels, _ = heard_and_seen
+    with pytest.raises(error, match=message):
+        jointly().set_params(**params).fit(X, labels)
+
+
+def test_no_label_at_all_is_an_error(heard_and_seen):
+    X, _, _ = heard_and_seen
+    with pytest.raises(ValueError, match="no row has a label"):
+        jointly().fit(X, np.full(400, -1))
+
+
+def test_no_pairs_are_an_error(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    with pytest.raises(ValueError, match="no row has them: add pairs"):
+        jointly().fit(X.iloc[200:], labels[200:])
+
+
+def test_a_row_without_any_modality_is_named(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = jointly(2).fit(X, labels)
+    X.iloc[7] = np.nan
+    with pytest.raises(ValueError, match="row 7 has no modality"):
+        model.predict(X)
+
+
+def torch_module():
+    from torch import nn
+
+    return nn.Module
