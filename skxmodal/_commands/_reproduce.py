@@ -29,7 +29,12 @@ def add_to(commands: Any) -> None:
         metavar="MODALITY:NAME",
         help="encoders whose pairs are compared, e.g. audio:yamnet image:resnet50",
     )
-    run.add_argument("--systems", nargs="+", default=["MMT", "MMP"], help="MMT, MMP, MMR")
+    run.add_argument(
+        "--systems",
+        nargs="+",
+        default=["MMT", "MMP", "MMR"],
+        help="MMT (translated), MMP (principal components), MMR (recommended)",
+    )
     run.add_argument("--preset", default="quick", help="quick, or paper: the sizes of Table 2")
     run.add_argument("--pair-noise", type=float, default=0.0, help="share of mispaired rows")
     run.add_argument("--skew", type=float, default=1.0, help="ratio of successive frequencies")

@@ -38,7 +38,9 @@ def score_pairs(
 
         def compute(folder: Any, pair: dict[str, str] = pair) -> list[dict[str, Any]]:
             table, widths = translation.table(pair)
-            translator = ContrastiveTranslator(modalities=widths, random_state=seed).fit(table)
+            translator = ContrastiveTranslator(
+                modalities=widths, random_state=seed, verbose=verbose
+            ).fit(table)
             del table
             joint = project(translator, retrieval, pair)
             epochs = len(translator.history_)
