@@ -57,7 +57,7 @@ def displays(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, dict[s
             "labels",
             "Figure 6: class distribution of the translation subset (labels were not used).",
             label_display(results),
-            {},
+            {"per_class_scores": _f1_of_first_modality(results)},
         )
 
 
@@ -129,3 +129,10 @@ def label_display(results: Mapping[str, Any]) -> LabelDistributionDisplay:
     """Show how often each class occurs among the translation pairs, by its sounds."""
     counts = results["label_distribution"]
     return LabelDistributionDisplay(results["target_names"], next(iter(counts.values())))
+
+
+def _f1_of_first_modality(results: Mapping[str, Any]) -> np.ndarray:
+    """F1 by class of the first system, on the modality whose classes are counted."""
+    first, *_ = results["settings"]["systems"]
+    modality = next(iter(results["label_distribution"]))
+    return np.asarray(results["analysis"][first]["targets"][modality]["f1"])

@@ -231,7 +231,7 @@ class ClassReportDisplay:
         n = len(self.labels)
         n_rows = len(self.f1)
         height = float(np.clip(1.2 + 0.2 * n, 2.8, 0.72 * WIDTH))
-        options = {"width_ratios": [1, 1.75]} if ax is None else {}
+        options = {"width_ratios": [1, 1.9]} if ax is None else {}
         self.figure_, axes = figure_axes(
             ax,
             "ClassReportDisplay.plot",
@@ -256,6 +256,7 @@ class ClassReportDisplay:
             left.set(xlim=(0, 1), ylim=(n - 0.5, -0.5), xlabel=f"F1 (mean {mean:.2f}, dashed)")
             left.set_title(f"tested on {name}", loc="left", fontsize=11)
             left.tick_params(axis="y", length=0)
+            left.set_xticks([0, 0.5, 1])
             counts = np.asarray(self.confusion[name])
             shown = _row_shares(counts) if normalize else counts
             matrix = ConfusionMatrixDisplay(shown, display_labels=self.labels)
@@ -274,6 +275,10 @@ class ClassReportDisplay:
             bar.outline.set_visible(False)
             right.tick_params(length=0, labelsize=size)
             right.set(xlabel="predicted", ylabel="true")
+            if ax is None:
+                # The rows of the matrix continue the bars, whose names serve both.
+                right.set_aspect("auto")
+                right.set_yticklabels([])
             self.confusion_displays_[name] = matrix
         return self
 

@@ -55,6 +55,8 @@ class LabelDistributionDisplay:
         The bars, from top to bottom.
     rank_correlation_ : RankCorrelation
         When ``plot`` was given scores.
+    text_ : matplotlib Text
+        Its value, likewise.
 
     References
     ----------
@@ -85,7 +87,8 @@ class LabelDistributionDisplay:
         Parameters
         ----------
         y : array-like of shape (n_samples,), or of collections of labels
-            Labels; a row with several counts for each. ``None`` and ``NaN`` are left out.
+            Labels; a row with several counts for each. Those that mark a row without label
+            (``None``, ``NaN``, -1) are left out.
         labels : sequence, or dict of label to str, default=None
             Classes to show, in that order, also those that do not occur; a dict gives names to
             them. ``None`` takes all that occur, sorted.
@@ -93,15 +96,25 @@ class LabelDistributionDisplay:
         Returns
         -------
         display : LabelDistributionDisplay
+
+        Raises
+        ------
+        ValueError
+            When no row has a label, or none of those asked for.
         """
         counts: Counter[Any] = Counter()
         for row in y.tolist() if isinstance(y, np.ndarray) else y:
             of_row = [row] if isinstance(row, str) or not hasattr(row, "__iter__") else set(row)
-            counts.update(label for label in of_row if not is_missing(label))
+            counts.update(label for label in of_row if not is_missing(label) and label != -1)
         if labels is None:
             labels = sorted(counts)
-        if not labels:
-            raise ValueError("y has no label to count")
+        if not counts:
+            raise ValueError("no row of y has a label to count")
+        if not any(label in counts for label in labels):
+            raise ValueError(
+                f"none of the labels asked for is in y, which has {next(iter(counts))!r}, for "
+                "example"
+            )
         names = list(labels.values()) if isinstance(labels, Mapping) else list(labels)
         return cls(names, np.array([counts[label] for label in labels], dtype=np.int64))
 
@@ -221,14 +234,11 @@ class LabelDistributionDisplay:
         if per_class_scores is not None:
             self.rank_correlation_ = self.rank_correlation(per_class_scores)
             found = self.rank_correlation_
-            self.text_ = self.ax_.text(
-                0.97,
-                0.05,
-                f"rank correlation with {score_name}:\n"
+            # Above the bars, where none can be hidden.
+            self.text_ = self.ax_.set_title(
+                f"rank correlation with {score_name}: "
                 f"ρ = {found.statistic:.2f} (p = {found.pvalue:.2g})",
-                transform=self.ax_.transAxes,
-                horizontalalignment="right",
-                verticalalignment="bottom",
-                bbox={"facecolor": "white", "edgecolor": "#B3B3B3", "alpha": 0.9},
+                loc="right",
+                fontsize=10,
             )
         return self

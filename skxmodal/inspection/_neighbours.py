@@ -244,6 +244,9 @@ class NeighboursDisplay:
             if direction is not None and direction != previous:
                 self.axes_[row, 0].set_ylabel(arrow(direction), fontsize=9, fontweight="bold")
             previous = direction
+        if ax is None:
+            marks = "" if np.isnan(self.precision()) else "; ✓ same class, ✗ another class"
+            self.figure_.supxlabel(f"left: query, then the nearest{marks}", fontsize=9)
         return self
 
 
@@ -314,9 +317,9 @@ def _draw_tile(axes: Any, tile: Tile, cmap: Any) -> Any:
 
 
 def _caption(axes: Any, tile: Tile, query: Tile | None) -> None:
-    """Write the label above a tile; a sign, a colour and a dashed frame tell right from wrong."""
+    """Write the label above a tile; sign, colour and width of the frame tell right from wrong."""
     if query is None:
-        axes.set_title(f"query: {tile.label}" if tile.label else "query", fontsize=8.5)
+        axes.set_title(tile.label or "query", fontsize=8.5, fontweight="bold")
         axes.spines[:].set(linewidth=2.5, color="black")
         return
     if tile.label is None or query.label is None:
@@ -325,4 +328,4 @@ def _caption(axes: Any, tile: Tile, query: Tile | None) -> None:
     right = tile.label == query.label
     colour = COLOURS[0] if right else COLOURS[1]
     axes.set_title(f"{'✓' if right else '✗'} {tile.label}", fontsize=8.5, color=colour)
-    axes.spines[:].set(linewidth=2.5, color=colour, linestyle="-" if right else (0, (3, 1.5)))
+    axes.spines[:].set(linewidth=3.0 if right else 1.2, color=colour)

@@ -287,13 +287,14 @@ class RetrievalDisplay:
             sharey=True,
         )
         self.ax_ = self.axes_[0]
-        order = np.arange(n)
+        order = list(range(n))
         if sort:
             means = np.mean([np.asarray(values) for values in self.scores.values()], axis=0)
-            order = np.argsort(-means, kind="stable")
+            order = np.argsort(-means, kind="stable").tolist()
         names = [self.systems[index] for index in order]
         heights = np.arange(n)[::-1]
-        self.points_, self.baselines_ = {}, {}
+        self.points_: dict[Direction, Any] = {}
+        self.baselines_: dict[Direction, dict[str, Any]] = {}
         for number, (direction, axes) in enumerate(zip(directions, self.axes_)):
             values = np.asarray(self.scores[direction])[order]
             bare(axes, grid="both")
@@ -321,7 +322,12 @@ class RetrievalDisplay:
         lines = {name: line for drawn in self.baselines_.values() for name, line in drawn.items()}
         if lines and ax is None:
             self.figure_.legend(
-                lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False
+                lines.values(),
+                lines.keys(),
+                loc="outside lower center",
+                # As many side by side as the width has room for.
+                ncols=3 if sum(len(name) + 8 for name in lines) < 80 else 1,
+                frameon=False,
             )
         elif lines:
             self.axes_[-1].legend(lines.values(), lines.keys(), frameon=False)

@@ -71,9 +71,3 @@ def listed(names: Iterable[Any]) -> str:
 def arrow(direction: tuple[str, str]) -> str:
     """Write a direction of retrieval."""
     return f"{direction[0]} → {direction[1]}"
-
-
-def readable_on(colour: Any) -> str:
-    """Return black or white, whichever stands out from a colour (RGB in [0, 1])."""
-    red, green, blue = colour[:3]
-    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else "white"

@@ -254,7 +254,7 @@ class TransferCurveDisplay:
             }
             sizes = np.unique(np.concatenate([curve.sizes for curve in (grown or curves).values()]))
             even = _is_even(sizes, kind, spacing)
-            for place, (name, curve) in enumerate(curves.items()):
+            for name, curve in curves.items():
                 colour = COLOURS[styles[name] % len(COLOURS)]
                 if name not in grown:
                     self.lines_[target, name] = axes.axhline(
@@ -263,12 +263,14 @@ class TransferCurveDisplay:
                     continue
                 where = np.searchsorted(sizes, curve.sizes) if even else curve.sizes
                 known = ~np.isnan(curve.mean)
+                place = list(grown).index(name)
                 (self.lines_[target, name],) = axes.plot(
                     where[known],
                     curve.mean[known],
-                    marker=MARKERS[styles[name] % len(MARKERS)],
+                    # Boxes are marks enough.
+                    marker=MARKERS[styles[name] % len(MARKERS)] if kind == "band" else "",
                     markersize=4.5,
-                    linewidth=1.8,
+                    linewidth=1.8 if kind == "band" else 1.0,
                     linestyle="-" if curve.source else "--",
                     color=colour,
                     label=name,
@@ -279,11 +281,12 @@ class TransferCurveDisplay:
                         where[known], *ends[known].T, color=colour, alpha=0.2, linewidth=0
                     )
                 else:
-                    shift = (place - (len(curves) - 1) / 2) * 0.8 / len(curves)
+                    shift = (place - (len(grown) - 1) / 2) * 0.8 / len(grown)
                     self.bands_[target, name] = _boxes(
-                        axes, where[known], shift, 0.7 / len(curves), curve.scores[known], colour
+                        axes, where[known], shift, 0.7 / len(grown), curve.scores[known], colour
                     )
-                    self.lines_[target, name].set_xdata(where[known] + shift)
+                    step = _step(where[known])
+                    self.lines_[target, name].set_xdata(where[known] + shift * step)
             _label_sizes(axes, sizes, even)
             axes.set(title=f"tested on {target}", xlabel=f"labelled {target} samples mixed in")
             if panel == 0 or ax is not None:
@@ -372,11 +375,16 @@ def _label_sizes(axes: Any, sizes: np.ndarray, even: bool) -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
+def _step(where: np.ndarray) -> float:
+    """Return the smallest distance of two places."""
+    return float(np.diff(where).min()) if len(where) > 1 else 1.0
+
+
 def _boxes(
     axes: Any, where: np.ndarray, shift: float, width: float, scores: np.ndarray, colour: str
 ) -> Any:
     """Draw a box for each size, in steps of the axis."""
-    step = float(np.diff(where).min()) if len(where) > 1 else 1.0
+    step = _step(where)
     return axes.boxplot(
         [row[~np.isnan(row)] for row in scores],
         positions=where + shift * step,

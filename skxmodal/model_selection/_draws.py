@@ -53,13 +53,13 @@ def _resolve_size(size: Any, n_available: int, target: str) -> int:
     if isinstance(size, bool | np.bool_) or not isinstance(size, Real):
         raise TypeError(f'a size must be a number or "all", got {size!r}')
     if isinstance(size, Integral):
-        if not 0 <= size <= n_available:
+        if not 0 <= int(size) <= n_available:
             raise ValueError(
                 f"size {size} is not between 0 and the {n_available} labelled training samples "
                 f'of modality {target!r}; "all" takes them all'
             )
         return int(size)
-    if not 0 <= size <= 1:
+    if not 0 <= float(size) <= 1:
         raise ValueError(f"size {size} is a fraction, and not between 0 and 1")
     return round(float(size) * n_available)
 
@@ -93,7 +93,7 @@ def _hide_media(X: Any, hidden: Mapping[str, np.ndarray]) -> Any:
     if _is_polars(X):
         import polars as pl
 
-        cells = {
+        series = {
             name: pl.Series(
                 name,
                 [None if gone else cell for cell, gone in zip(X[name].to_list(), rows)],
@@ -101,7 +101,7 @@ def _hide_media(X: Any, hidden: Mapping[str, np.ndarray]) -> Any:
             )
             for name, rows in hidden.items()
         }
-        return X.with_columns(list(cells.values()))
+        return X.with_columns(list(series.values()))
     import pandas as pd
 
     columns = {}

@@ -53,7 +53,9 @@ class Projected(TransformerMixin, BaseEstimator):
 def can_project_once(estimator: Any, scorer: Any) -> bool:
     """Tell whether neither fitting nor scoring can notice that the table is projected."""
     return (
-        isinstance(estimator, ModalityAgnosticClassifier)
+        # A class derived from it may look at more than the joint vectors, as passthrough does.
+        type(estimator) is ModalityAgnosticClassifier
+        and not estimator.passthrough
         and isinstance(estimator.joint, FrozenEstimator)
         # A scorer made from a metric hands the table to the estimator, and does no more with it.
         and (hasattr(scorer, "_score_func") or type(scorer).__name__ == "_PassthroughScorer")
@@ -72,13 +74,19 @@ def project_once(
         host.set_params(modalities=modalities)
     host.joint_ = host.joint
     parts: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+    known: dict[str, None] = {}
     lengths = {}
     for index, (which, X) in enumerate(tables.items()):
         X = host._as_table(X, reset=index == 0)
         lengths[which] = X.shape[0]
-        parts[which] = {name: (rows, joint) for name, joint, rows in host._each_modality(X)}
-    names = tuple(dict.fromkeys(name for part in parts.values() for name in part))
-    width = next(joint.shape[1] for part in parts.values() for _, joint in part.values())
+        embedded = host._embed(X)
+        known |= dict.fromkeys(embedded.present)
+        parts[which] = {name: (rows, joint) for name, joint, rows in embedded.each_modality()}
+    names = tuple(known)
+    widths_found = {joint.shape[1] for part in parts.values() for _, joint in part.values()}
+    if not widths_found:
+        raise ValueError("no row has a modality: there is nothing to train on")
+    (width,) = widths_found
     projected = {}
     for which, part in parts.items():
         table = np.full((lengths[which], len(names) * width), np.nan, dtype=np.float32)

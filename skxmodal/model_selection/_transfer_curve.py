@@ -6,6 +6,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -311,7 +312,11 @@ def _run(
     verbose: int,
 ) -> list[tuple[float, float, float, str | None]]:
     """Fit and score all tasks; results come in the order of the tasks."""
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    parallel = Parallel(n_jobs=n_jobs)
+    if verbose:
+        # Only the bar needs results one by one, which not every backend of joblib can hand over.
+        with suppress(ValueError):
+            parallel = Parallel(n_jobs=n_jobs, return_as="generator")
     outcomes = parallel(
         delayed(_fit_and_score)(estimator, rows, task, scorer, params, error_score)
         for task in tasks
