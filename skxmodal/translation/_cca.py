@@ -229,14 +229,14 @@ class CCAProjector(JointProjector):
             chunk = slice(start, start + _CHUNK_ROWS)
             for number, moments in enumerate(self._folds):
                 mine = fold_of_row[chunk] == number
-                rows = {name: p[chunk] & mine for name, p in paired.items()}
+                of_fold = {name: p[chunk] & mine for name, p in paired.items()}
                 features = {
                     name: self._features(name, array[chunk][r, self.modalities_[name]])
-                    for name, r in rows.items()
+                    for name, r in of_fold.items()
                     if r.any()
                 }
                 if features:
-                    moments.add(features, rows)
+                    moments.add(features, of_fold)
 
     def _finish(self) -> None:
         """Solve for the directions that the sums give."""

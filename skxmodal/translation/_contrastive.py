@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,12 @@ class ContrastiveTranslator(JointProjector):
         Positive: a progress bar over epochs.
     callbacks : list of skorch callbacks or None, default=None
         Added to the network's own.
+    distributed : bool, default=False
+        Whether all processes of PyTorch's default process group (``torchrun``,
+        :func:`torch.distributed.init_process_group`) train this one translator. Each calls
+        ``fit`` with the same table and seed; of every batch it reads and projects its share,
+        on its own GPU if it has one, and has the negatives of the whole batch. All end with
+        the weights that one process would have, up to rounding.
 
     Attributes
     ----------
@@ -140,6 +146,7 @@ class ContrastiveTranslator(JointProjector):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: list | None = None,
+        distributed: bool = False,
     ) -> None:
         self.n_components = n_components
         self.hidden_dim = hidden_dim
@@ -158,6 +165,7 @@ class ContrastiveTranslator(JointProjector):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.distributed = distributed
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn the joint space from rows with several modalities.
@@ -178,11 +186,17 @@ class ContrastiveTranslator(JointProjector):
         ------
         ValueError
             When a parameter is out of range, the modalities cannot be told from the columns,
-            or too few rows have what the method needs.
+            or too few rows have what the method needs. With ``distributed``, when there is no
+            process group, or its processes do not fit the same.
         """
         self._y = y
         try:
-            return super().fit(X)
+            if not self.distributed:
+                return super().fit(X)
+            from ._distributed import shared_training
+
+            with shared_training():
+                return super().fit(X)
         finally:
             del self._y
 
@@ -219,7 +233,13 @@ class ContrastiveTranslator(JointProjector):
             from ._pair_samplers import make_sampler
 
             sampler = make_sampler(sampler)
-        random_state = check_random_state(self.random_state)
+        if self.distributed:
+            from ._distributed import agree, own_device
+
+            device = own_device(_choose_device(self.device))
+            random_state = agree(array, self.get_params(deep=False), self.random_state, device)
+        else:
+            random_state = check_random_state(self.random_state)
         paired = paired_rows(present, type(self).__name__)
         self._names = [name for name, rows in paired.items() if rows.any()]
         blocks = [array[:, columns[name]] for name in self._names]
@@ -266,12 +286,21 @@ class ContrastiveTranslator(JointProjector):
         return [rows[np.asarray(chosen[name], dtype=np.intp)] for name in self._names]
 
     def _train(
-        self, train: Any, valid: Any, loss: Any, random_state: np.random.RandomState
+        self,
+        train: Any,
+        valid: Any,
+        loss: Any,
+        random_state: np.random.RandomState,
+        *,
+        prepare: Callable[[Any], object] | None = None,
+        **settings: Any,
     ) -> None:
+        """Train the network; ``prepare`` gets its module beforehand, ``settings`` go to skorch."""
         import torch
         from skorch.callbacks import EarlyStopping
         from skorch.helper import predefined_split
 
+        from ._distributed import own_device
         from ._network import JointNetwork, PairwiseLoss
         from ._training import EpochProgress, PairBatches, TranslationNet
 
@@ -281,30 +310,34 @@ class ContrastiveTranslator(JointProjector):
         if valid is not None:
             stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
             callbacks.append(("early_stopping", stop))
-        net = TranslationNet(
-            JointNetwork,
-            module__moments=tuple(map(_moments, train.blocks, train.rows)),
-            module__hidden_dim=self.hidden_dim,
-            module__n_components=self.n_components,
-            module__seed=int(init_seed),
-            criterion=PairwiseLoss,
-            criterion__loss=loss,
-            optimizer=torch.optim.Adam,
-            optimizer__fused=True,
-            lr=self.lr,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            iterator_train=PairBatches,
-            iterator_train__shuffle=True,
-            iterator_train__seed=int(batch_seed),
-            iterator_valid=PairBatches,
-            train_split=None if valid is None else predefined_split(valid),
-            callbacks=callbacks + list(self.callbacks or []),
-            device=_choose_device(self.device),
-            precision=self.precision,
-            verbose=0,
-        )
+        settings = {
+            "module": JointNetwork,
+            "module__moments": tuple(map(_moments, train.blocks, train.rows)),
+            "module__hidden_dim": self.hidden_dim,
+            "module__n_components": self.n_components,
+            "module__seed": int(init_seed),
+            "criterion": PairwiseLoss,
+            "criterion__loss": loss,
+            "optimizer": torch.optim.Adam,
+            "optimizer__fused": True,
+            "lr": self.lr,
+            "max_epochs": self.max_epochs,
+            "batch_size": self.batch_size,
+            "iterator_train": PairBatches,
+            "iterator_train__shuffle": True,
+            "iterator_train__seed": int(batch_seed),
+            "iterator_valid": PairBatches,
+            "train_split": None if valid is None else predefined_split(valid),
+            "callbacks": callbacks + list(self.callbacks or []),
+            "device": own_device(_choose_device(self.device)),
+            "precision": self.precision,
+            "verbose": 0,
+            **settings,
+        }
+        net = TranslationNet(**settings)
         net.initialize()
+        if prepare is not None:
+            prepare(net.module_)
         net.notify("on_train_begin", X=train, y=None)
         try:
             net.fit_loop(train)

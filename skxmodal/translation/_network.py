@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ._distributed import BatchNorm, count_everywhere, gather_rows, n_processes
+
 MIN_BATCH = 2  # one pair alone has no negatives, and no batch statistics
 
 
@@ -69,7 +71,7 @@ class JointNetwork(nn.Module):
         self.perceptrons = nn.ModuleList(
             nn.Sequential(
                 _draw(InputLayer(mean, scale, hidden_dim), generator),
-                nn.BatchNorm1d(hidden_dim),
+                BatchNorm(hidden_dim),
                 nn.ELU(),
                 _draw(nn.utils.skip_init(nn.Linear, hidden_dim, n_components), generator),
             )
@@ -84,12 +86,17 @@ class JointNetwork(nn.Module):
         """Project the rows of one modality, ``(n, width)`` to ``(n, n_components)``."""
         perceptron = self.perceptrons[index]
         present = ~torch.isnan(block[:, 0])
-        if bool(present.all()):
+        shared = self.training and n_processes() > 1
+        complete = bool(present.all())
+        if complete and not shared:
             return nn.functional.normalize(perceptron(block))
         joint = block.new_full((len(block), self.n_components), torch.nan)
         # A single row has no batch statistics; without a vector it teaches nothing this time.
-        if int(present.sum()) >= (MIN_BATCH if self.training else 1):
-            joint[present] = nn.functional.normalize(perceptron(block[present]))
+        # Processes that share a batch decide alike, also those that have no row of it.
+        n_present = count_everywhere(present) if shared else int(present.sum())
+        if n_present >= (MIN_BATCH if self.training else 1):
+            rows = block if complete else block[present]
+            joint[present] = nn.functional.normalize(perceptron(rows)).to(joint.dtype)
         return joint
 
 
@@ -106,7 +113,9 @@ class PairwiseLoss(nn.Module):
     def forward(self, joint: list[torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of one batch, ``labels`` ``(n, n_modalities)`` or empty."""
         # Similarities are sums over many dimensions, and differences of them: float32.
-        joint = [vectors.float() for vectors in joint]
+        joint = gather_rows(*(vectors.float() for vectors in joint))
+        if getattr(self.loss, "needs_labels", False):
+            (labels,) = gather_rows(labels)
         present = [~torch.isnan(vectors[:, 0]) for vectors in joint]
         losses = []
         for first, second in combinations(range(len(joint)), 2):

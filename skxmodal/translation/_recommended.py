@@ -174,7 +174,10 @@ class RematchedProjector(JointProjector):
         items = {
             name: self._choose_items(array, columns, present, name, priority) for name in names
         }
-        self._maps, self._centres, self._bases, features = {}, {}, {}, {}
+        self._maps: dict[str, KernelFeatures] = {}
+        self._centres: dict[str, np.ndarray] = {}
+        self._bases: dict[str, np.ndarray] = {}
+        features: dict[str, np.ndarray] = {}
         units = {}
         for name in names:
             features[name], units[name] = self._features_of_items(
@@ -246,10 +249,12 @@ class RematchedProjector(JointProjector):
             gamma=None,
             n_principal=self.n_principal,
         ).fit(block[some], random_state)
-        total, product = 0.0, 0.0
+        n_features = len(self._maps[name].transform(block[:1])[0])
+        total, product = np.zeros(n_features), np.zeros((n_features, n_features))
         for start in range(0, len(block), _CHUNK_ROWS):
             chunk = self._maps[name].transform(block[start : start + _CHUNK_ROWS])
-            total, product = total + chunk.sum(axis=0), product + chunk.T @ chunk
+            total += chunk.sum(axis=0)
+            product += chunk.T @ chunk
         self._centres[name] = total / len(block)
         covariance = product / len(block) - np.outer(self._centres[name], self._centres[name])
         self._bases[name] = leading_eigenvectors(covariance, MAX_RANK)[1]
@@ -342,10 +347,9 @@ class RematchedProjector(JointProjector):
         vectors = (mapped - self._centres[name]) @ self._directions[name] - self._offsets[name]
         vectors = self._widen(_unit(vectors))
         if self.attraction:
-            near = sum(
-                _unit(_soft_mean(vectors, anchors, self.sharpness))
-                for anchors in self.anchors_.values()
-            )
+            near = np.zeros_like(vectors)
+            for anchors in self.anchors_.values():
+                near += _unit(_soft_mean(vectors, anchors, self.sharpness))
             vectors = _unit((1 - self.attraction) * vectors + self.attraction * _unit(near))
         return vectors
 

@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 
 from ..utils import progress_bar
+from ._distributed import is_first, merge_batch, n_processes, own_share, reduce_gradients
 from ._network import MIN_BATCH
 
 
@@ -55,7 +56,7 @@ class PairBatches:
     """Iterate over a :class:`PairDataset` in batches of nearly equal size, indexed at once.
 
     A drop-in for :class:`torch.utils.data.DataLoader` in skorch's ``iterator_train``, without
-    its call per sample.
+    its call per sample. Of processes that train together, each gets its share of every batch.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class PairBatches:
         n_pairs = len(self.dataset)
         order = self._rng.permutation(n_pairs) if self.shuffle else np.arange(n_pairs)
         for index in np.array_split(order, len(self)):
-            yield self.dataset[index]
+            yield self.dataset[own_share(index)]
 
     def __len__(self) -> int:
         n_pairs = len(self.dataset)
@@ -123,9 +124,31 @@ class TranslationNet(NeuralNet):
         predicted = self.infer(inputs, **fit_params)
         loss = self.get_loss(predicted, labels, X=inputs, training=True)
         self._scaler.scale(loss).backward()
+        self._merge_gradients()
         self._scaler.step(self.optimizer_)
         self._scaler.update()
         return {"loss": loss, "y_pred": predicted}
+
+    def on_grad_computed(self, net: Any, **kwargs: Any) -> None:
+        """Add up the gradients of processes that train together."""
+        super().on_grad_computed(net, **kwargs)
+        self._merge_gradients()
+
+    def _merge_gradients(self) -> None:
+        if n_processes() > 1:
+            reduce_gradients(self.module_, self.criterion_)
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:
+        """Note the loss and the size of the whole batch, where processes share it."""
+        super().on_batch_end(net, **kwargs)
+        if n_processes() > 1:
+            prefix = "train" if kwargs["training"] else "valid"
+            names = f"{prefix}_loss", f"{prefix}_batch_size"
+            merged = merge_batch(
+                *(self.history[-1, "batches", -1, name] for name in names), self.device
+            )
+            for name, value in zip(names, merged):
+                self.history.record_batch(name, value)
 
 
 class EpochProgress(Callback):
@@ -133,7 +156,7 @@ class EpochProgress(Callback):
 
     def __init__(self, max_epochs: int, verbose: int) -> None:
         self.max_epochs = max_epochs
-        self.verbose = verbose
+        self.verbose = verbose if is_first() else 0
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Open the bar."""

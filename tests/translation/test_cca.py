@@ -74,7 +74,7 @@ def test_chunks_do_not_change_the_result(pairs, monkeypatch):
     ("parameter", "value", "message"),
     [
         ("reg", 0, "reg must be a number > 0"),
-        ("kernel", "poly", "kernel must be one of 'linear', 'rbf', got 'poly'"),
+        ("kernel", "poly", "kernel must be one of 'linear', 'rbf', 'nystroem', got 'poly'"),
         ("gamma", -1.0, "gamma must be a number > 0"),
         ("n_features", 0, "n_features must be an integer >= 1"),
     ],
@@ -87,3 +87,52 @@ def test_bad_parameters_are_named(pairs, parameter, value, message):
 def test_constant_columns_do_no_harm(pairs):
     pairs.iloc[:, 0] = 1.0
     assert np.isfinite(CCAProjector(3).fit_transform(pairs)).all()
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_batches_add_up_to_the_whole(pairs, kernel):
+    whole = CCAProjector(3, kernel=kernel, n_features=40, random_state=0).fit(pairs)
+    batched = CCAProjector(3, kernel=kernel, n_features=40, random_state=0)
+    for start in range(0, 300, 100):
+        batched.partial_fit(pairs.iloc[start : start + 100], finish=start == 200)
+    if kernel == "linear":
+        np.testing.assert_allclose(batched.transform(pairs), whole.transform(pairs), atol=1e-5)
+    # Kernel features are drawn on the first batch, so that only the quality is the same.
+    assert _agreement(batched, pairs, pairs.columns) > 0.9 * _agreement(whole, pairs, pairs.columns)
+
+
+def test_nystroem_sees_a_curved_relation_too():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(-np.pi, np.pi, size=1000)
+    X = concat_modalities(
+        audio=np.stack([angle, 0.1 * rng.normal(size=1000)], axis=1),
+        image=np.stack([np.cos(2 * angle), 0.1 * rng.normal(size=1000)], axis=1),
+    )
+    curved = CCAProjector(1, kernel="nystroem", n_features=100, random_state=0).fit(X)
+    assert curved.weights_[0] > 0.8
+
+
+def test_the_ridge_grows_with_the_noise_of_the_pairs():
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(400, 3))
+    heard = cause @ rng.normal(size=(3, 60)) + 0.5 * rng.normal(size=(400, 60))
+    seen = cause @ rng.normal(size=(3, 60)) + 0.5 * rng.normal(size=(400, 60))
+    clean = CCAProjector(3).fit(concat_modalities(audio=heard, image=seen))
+    seen[:300] = rng.permutation(seen[:300])
+    noisy = CCAProjector(3).fit(concat_modalities(audio=heard, image=seen))
+    assert noisy.reg_ >= clean.reg_
+    assert noisy.weights_[0] < clean.weights_[0]
+
+
+def test_weights_of_components_that_are_not_shared_are_near_zero(pairs):
+    weights = CCAProjector(6).fit(pairs).weights_
+    assert weights[:3].min() > 0.7
+    assert weights[4:].max() < 0.3
+
+
+def test_a_batch_with_a_new_modality_is_refused(pairs):
+    pairs["text__0"] = np.nan
+    projector = CCAProjector(1).partial_fit(pairs)
+    pairs["text__0"] = 1.0
+    with pytest.raises(ValueError, match="the modality 'text', which no row had in fit"):
+        projector.partial_fit(pairs)

@@ -10,7 +10,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmodal.modalities import select_modality
-from skxmodal.translation import CCAProjector, ContrastiveTranslator, PCAProjector
+from skxmodal.translation import (
+    CCAProjector,
+    ContrastiveTranslator,
+    PCAProjector,
+    RematchedProjector,
+)
 
 PROJECTORS = [
     PCAProjector(3, random_state=0),
@@ -29,6 +34,7 @@ each_translator = pytest.mark.parametrize("projector", TRANSLATORS, ids=str)
         CCAProjector(1, modalities="halves"),
         CCAProjector(1, modalities="halves", kernel="rbf", n_features=10),
         ContrastiveTranslator(2, hidden_dim=4, max_epochs=2, modalities="halves"),
+        RematchedProjector(2, n_features=10, modalities="halves", random_state=0),
     ]
 )
 def test_scikit_learn_common_checks(estimator, check):

@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skxmodal.modalities import concat_modalities, present_rows, select_modality
+from skxmodal.translation import (
+    AgreeingPairs,
+    BalancedPairs,
+    ContrastiveTranslator,
+    DPPPairs,
+    RematchedPairs,
+    make_sampler,
+    select_pairs,
+)
+from skxmodal.translation._dpp import sample_kdpp
+
+SAMPLERS = {
+    "rematched": RematchedPairs,
+    "balanced": BalancedPairs,
+    "dpp": DPPPairs,
+    "agreement": AgreeingPairs,
+}
+each_sampler = pytest.mark.parametrize("name", SAMPLERS)
+
+
+def right_share(chosen, kinds):
+    return (kinds["audio"][chosen["audio"]] == kinds["image"][chosen["image"]]).mean()
+
+
+def evenness(rows, kinds):
+    """Entropy of the kinds among rows, 1 when all are as frequent."""
+    share = np.bincount(kinds[rows], minlength=6) / len(rows)
+    share = share[share > 0]
+    return -(share * np.log(share)).sum() / np.log(6)
+
+
+@each_sampler
+def test_a_name_makes_its_sampler(name):
+    assert type(make_sampler(name)) is SAMPLERS[name]
+
+
+@each_sampler
+def test_same_seed_same_pairs(name, noisy):
+    first, second = (make_sampler(name).sample_pairs(noisy[0], random_state=3) for _ in range(2))
+    for modality in ("audio", "image"):
+        np.testing.assert_array_equal(first[modality], second[modality])
+
+
+@each_sampler
+def test_parameters_can_be_cloned(name):
+    sampler = SAMPLERS[name](n_pairs=7)
+    assert clone(sampler).get_params() == sampler.get_params()
+
+
+@each_sampler
+def test_the_number_of_pairs_is_as_asked(name, noisy):
+    chosen = SAMPLERS[name](n_pairs=120).sample_pairs(noisy[0], random_state=0)
+    assert {modality: len(rows) for modality, rows in chosen.items()} == {
+        "audio": 120,
+        "image": 120,
+    }
+
+
+@each_sampler
+def test_a_translator_takes_the_name_and_beats_chance(name, noisy):
+    blocks, kinds = noisy
+    X = concat_modalities(**blocks).astype(np.float32)
+    translator = ContrastiveTranslator(
+        6,
+        hidden_dim=16,
+        max_epochs=40,
+        lr=0.01,
+        loss="symmetric_margin",
+        sampler=name,
+        random_state=0,
+    ).fit(X)
+    heard = translator.transform(select_modality(X, "audio"))
+    seen = translator.transform(select_modality(X, "image"))
+    found = kinds["image"][(heard @ seen.T).argmax(axis=1)]
+    assert (found == kinds["audio"]).mean() > 0.6  # the most frequent kind alone has 0.37
+
+
+def test_balanced_pairs_are_more_even_than_the_pairs(noisy):
+    blocks, kinds = noisy
+    chosen = BalancedPairs(12).sample_pairs(blocks, random_state=0)
+    assert evenness(chosen["audio"], kinds["audio"]) > evenness(np.arange(400), kinds["audio"])
+
+
+def test_dpp_pairs_are_more_even_than_as_many_random_pairs(noisy):
+    blocks, kinds = noisy
+    chosen = DPPPairs(n_pairs=60).sample_pairs(blocks, random_state=0)["audio"]
+    random = np.random.default_rng(0).permutation(400)[:60]
+    assert evenness(chosen, kinds["audio"]) > evenness(random, kinds["audio"])
+
+
+def test_dpp_pairs_are_drawn_without_replacement(noisy):
+    chosen = DPPPairs(0.5).sample_pairs(noisy[0], random_state=0)["audio"]
+    assert len(np.unique(chosen)) == len(chosen) == 200
+
+
+def test_kdpp_never_draws_two_equal_rows():
+    features = np.repeat(np.eye(5), 3, axis=0)
+    for seed in range(20):
+        rows = sample_kdpp(features, 5, np.random.RandomState(seed))
+        assert sorted(rows // 3) == list(range(5))
+
+
+def test_kdpp_draws_pairs_by_their_squared_area():
+    features = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    drawn = [
+        tuple(sorted(sample_kdpp(features, 2, np.random.RandomState(seed)))) for seed in range(3000)
+    ]
+    area = {(0, 1): 1.0, (0, 2): 0.64, (1, 2): 0.36}
+    for pair, expected in area.items():
+        assert drawn.count(pair) / 3000 == pytest.approx(expected / 2, abs=0.03)
+
+
+def test_kdpp_refuses_more_rows_than_the_rank():
+    with pytest.raises(ValueError, match="features of rank 2 cannot give 3 rows"):
+        sample_kdpp(np.eye(5)[:, :2], 3, np.random.RandomState(0))
+
+
+def test_agreeing_pairs_are_right_more_often_than_the_pairs(noisy):
+    blocks, kinds = noisy
+    sampler = AgreeingPairs()
+    chosen = sampler.sample_pairs(blocks, random_state=0)
+    everything = {"audio": np.arange(400), "image": np.arange(400)}
+    assert right_share(chosen, kinds) > right_share(everything, kinds) + 0.15
+    assert 0.2 < sampler.pair_noise_ < 0.6
+
+
+def test_agreement_keeps_the_share_asked_for(noisy):
+    chosen = AgreeingPairs(keep=0.25).sample_pairs(noisy[0], random_state=0)
+    assert len(chosen["audio"]) == 100
+
+
+def test_select_pairs_returns_a_table_of_the_chosen_rows(noisy):
+    X = concat_modalities(**noisy[0])
+    chosen = DPPPairs(n_pairs=50).sample_pairs(
+        {name: block.astype(np.float32) for name, block in noisy[0].items()}, random_state=1
+    )
+    table = select_pairs(X, sampler=DPPPairs(n_pairs=50), random_state=1)
+    assert list(table.columns) == list(X.columns)
+    np.testing.assert_allclose(table, X.iloc[chosen["audio"]], rtol=1e-6)
+
+
+def test_select_pairs_leaves_single_rows_out(noisy):
+    X = concat_modalities(**noisy[0])
+    X.iloc[:100, :10] = np.nan
+    table = select_pairs(X, sampler="balanced", random_state=0)
+    assert len(table) == 300
+    assert all(rows.all() for rows in present_rows(table).values())
+
+
+def test_making_a_sampler_copies_it():
+    own = BalancedPairs(5)
+    assert make_sampler(own) is not own
+    assert make_sampler(own).n_clusters == 5
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"sampler must be one of 'rematched'.* got 'best'"):
+        make_sampler("best")
+
+
+def test_an_object_without_the_method_is_refused():
+    with pytest.raises(TypeError, match="an object with a method sample_pairs"):
+        make_sampler(3)
+
+
+@each_sampler
+def test_one_modality_is_refused(name, noisy):
+    with pytest.raises(ValueError, match="chooses pairs of modalities, got only"):
+        make_sampler(name).sample_pairs({"audio": noisy[0]["audio"]})
+
+
+@each_sampler
+def test_blocks_of_different_lengths_are_refused(name, noisy):
+    with pytest.raises(ValueError, match="as many rows as each other"):
+        make_sampler(name).sample_pairs(
+            {"audio": noisy[0]["audio"], "image": noisy[0]["image"][:5]}
+        )
+
+
+@pytest.mark.parametrize(
+    ("sampler", "message"),
+    [
+        (BalancedPairs(0), "n_clusters must be an integer >= 1"),
+        (DPPPairs(0), "fraction must be a number > 0"),
+        (DPPPairs(n_pairs=401), "without replacement: n_pairs=401 is more than the 400"),
+        (AgreeingPairs(keep=0), "keep must be a number > 0"),
+        (RematchedPairs(n_partners=0), "n_partners must be an integer >= 1"),
+        (RematchedPairs(balance="yes"), "balance must be one of None, 'clusters'"),
+        (RematchedPairs(pair_noise=2), "pair_noise must be a number >= 0 and <= 1"),
+        (BalancedPairs(n_pairs=0), "n_pairs must be an integer >= 1"),
+    ],
+)
+def test_bad_parameters_are_named(sampler, message, noisy):
+    with pytest.raises(ValueError, match=message):
+        sampler.sample_pairs(noisy[0])
