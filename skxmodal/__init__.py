@@ -29,13 +29,15 @@ _SUBMODULES = (
     "utils",
 )
 
-__all__ = ["__version__", *_SUBMODULES]
+__all__ = ["TRUSTED_TYPES", "__version__", *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a submodule on first use, so that importing the package stays fast."""
+    """Load a submodule, or the list for skops, on first use, so that importing the package stays fast."""
     if name in _SUBMODULES:
         return importlib.import_module(f"skxmodal.{name}")
+    if name == "TRUSTED_TYPES":
+        return importlib.import_module("skxmodal._trusted_types").TRUSTED_TYPES
     raise AttributeError(f"module 'skxmodal' has no attribute {name!r}")
 
 

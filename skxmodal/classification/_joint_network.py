@@ -14,8 +14,10 @@ from ..translation._network import JointNetwork, PairwiseLoss
 # of a class, unless they are scaled.
 _SCALE = 10.0
 
-_RAREST = 1e-4  # what a class is taken for that no unlabelled row seems to have
+_RAREST = 1e-3  # what a class is taken for that no pair seems to have
+_MEMORY = 0.9  # how much of an estimate a batch leaves as it is
 
+import os; ETA=float(os.environ.get("ETA",".7"))
 Outputs = tuple[list[torch.Tensor], list[torch.Tensor]]
 
 
@@ -56,7 +58,7 @@ class JointClassifierNetwork(JointNetwork):
         return joint, logits
 
     def classify(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return the logits of joint vectors, ``(n, n_classes)``."""
+        """Return the logits of joint vectors, all classes taken for equally frequent."""
         return self.head(_SCALE * vectors)
 
 
@@ -70,20 +72,48 @@ class JointLoss(nn.Module):
     alpha : float
         Weight of the cross-entropy of labelled samples.
     agreement : float
-        Weight of the cross-entropy between what a modality with labels (the teacher) says of an
-        unlabelled row and what its partner says.
+        Weight of the agreement in pairs without a label.
     teachers : tuple of int
         Modalities with labels.
+    frequency : array of shape (n_classes,)
+        Share of each class among the labelled samples.
+    n_modalities : int
+        Number of modalities.
+
+    Notes
+    -----
+    Every cross-entropy is of logits to which the logarithm of the classes' frequency is added
+    (Menon et al., ICLR 2021), so that the logits themselves hold for equally frequent classes,
+    whatever the frequencies among labelled samples and among pairs, which differ.
+
+    In a pair, the teacher's classes are a noisy label of the student. What is seen is a mixture:
+    a share of pairs is wrong, and then the class is a random one (the forward correction of
+    Patrini et al., CVPR 2017, with uniform noise). The share and the classes' frequency among
+    pairs are estimated by the steps of expectation and maximisation, along with the weights.
     """
 
+    frequency: torch.Tensor
+    pair_frequency: torch.Tensor
+    wrong: torch.Tensor
+
     def __init__(
-        self, loss: nn.Module, alpha: float, agreement: float, teachers: tuple[int, ...]
+        self,
+        loss: nn.Module,
+        alpha: float,
+        agreement: float,
+        teachers: tuple[int, ...],
+        frequency: np.ndarray,
+        n_modalities: int,
     ) -> None:
         super().__init__()
         self.translation = PairwiseLoss(loss)
         self.alpha = alpha
         self.agreement = agreement
         self.teachers = teachers
+        n_classes = len(frequency)
+        self.register_buffer("frequency", torch.as_tensor(frequency, dtype=torch.float32))
+        self.register_buffer("pair_frequency", torch.full((n_modalities, n_classes), 1 / n_classes))
+        self.register_buffer("wrong", torch.full((n_modalities, n_modalities), 0.5))
 
     def forward(self, outputs: Outputs, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of one batch, labels ``(n, n_modalities)`` with -1 for none."""
@@ -106,24 +136,40 @@ class JointLoss(nn.Module):
         if not len(scores):
             return scores.sum()
         wanted = torch.cat([labels[rows, index] for index, rows in enumerate(known)])
-        return nn.functional.cross_entropy(scores, wanted)
+        return nn.functional.cross_entropy(scores + self.frequency.log(), wanted)
 
     def _agreement(
         self, logits: list[torch.Tensor], present: list[torch.Tensor], labels: torch.Tensor
     ) -> torch.Tensor:
-        """Return the mean cross-entropy from teachers to partners, in unlabelled rows.
-
-        The student's logits are adjusted by the frequency of each class among what the teacher
-        says (Menon et al., ICLR 2021): where pairs are skewed and wrong ones among them, the
-        frequent classes would otherwise be right about everything.
-        """
+        """Return the mean cross-entropy from teachers to partners, in unlabelled rows."""
         losses = []
         for teacher, student in permutations(range(len(logits)), 2):
             unknown = (labels[:, teacher] < 0) & (labels[:, student] < 0)
             rows = present[teacher] & present[student] & unknown
             if teacher in self.teachers and bool(rows.any()):
-                target = logits[teacher][rows].detach().softmax(dim=1)
-                frequency = target.mean(dim=0).clamp(min=_RAREST)
-                adjusted = logits[student][rows] + frequency.log()
-                losses.append(nn.functional.cross_entropy(adjusted, target))
+                losses.append(self._teach(teacher, student, logits, rows))
         return torch.stack(losses).mean() if losses else logits[0].new_zeros(())
+
+    def _teach(
+        self, teacher: int, student: int, logits: list[torch.Tensor], rows: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the cross-entropy of one modality with what another says of the same rows."""
+        frequency = self.pair_frequency[teacher].clone()
+        said = (logits[teacher][rows].detach() + frequency.log()).softmax(dim=1)
+        right = (1 - self.wrong[teacher, student]) * (
+            logits[student][rows] + frequency.log()
+        ).softmax(dim=1)
+        seen = right + self.wrong[teacher, student] * frequency
+        if not self.training:
+            with torch.no_grad():
+                share = (said * right / seen).sum(dim=1).mean()
+                self.wrong[teacher, student].lerp_(1 - share, 1-ETA)
+        else:
+            with torch.no_grad():
+                mean = said.mean(dim=0).clamp(min=_RAREST)
+                self.pair_frequency[teacher].lerp_(mean / mean.sum(), 1 - _MEMORY)
+        losses = -(said * seen.log()).sum(dim=1)
+        if self.training or not int(os.environ.get("BAL","0")):
+            return losses.mean()
+        weights = (said / frequency.clamp(min=0.01)).sum(dim=1)
+        return (weights * losses).sum() / weights.sum()

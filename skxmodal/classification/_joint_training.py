@@ -197,7 +197,14 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
         for name, present in embedded.present.items():
             rows = np.flatnonzero(present)
             if len(rows):
-                total[rows] += self.joint_.classify(name, embedded.block(name, rows))
+                block = embedded.block(name, rows)
+                assert_all_finite(block, input_name="X")
+                total[rows] += self.joint_.classify(name, block)
+        finite = np.isfinite(total).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"row {np.flatnonzero(~finite)[0]} has values too large to be projected"
+            )
         return total / np.sum(list(embedded.present.values()), axis=0)[:, np.newaxis]
 
     def predict(self, X: Any) -> np.ndarray:

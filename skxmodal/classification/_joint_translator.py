@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import os
+FINE=float(os.environ.get("FINE",".3"))
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ..translation import ContrastiveTranslator
-from ..translation._contrastive import _choose_device, _moments, _say_nothing
 from ..translation._projector import paired_rows
 
 
@@ -21,6 +23,7 @@ class JointTranslator(ContrastiveTranslator):
 
     _alpha = 1.0
     _agreement = 1.0
+    _pretrain = True
 
     @classmethod
     def prepare(
@@ -88,17 +91,53 @@ class JointTranslator(ContrastiveTranslator):
             for index, name in enumerate(self._names)
             if (present[name] & (labels >= 0) & ~held_out).any()
         )
-        self._fit_net(
+        n_classes = int(labels.max()) + 1
+        counts = np.bincount(labels[labels >= 0], minlength=n_classes)
+        start = None
+        if self._pretrain:
+            start = self._fit_translation(blocks, train, valid, pairs, loss, random_state)
+        module, criterion = self._network_classes()
+        self._train(
             PairDataset(blocks, train, labels),
             PairDataset(blocks, [valid] * len(blocks), labels) if len(valid) else None,
-            {
-                "loss": loss,
-                "alpha": self._alpha,
-                "agreement": self._agreement,
-                "teachers": teachers,
-            },
+            loss,
+            random_state,
+            prepare=start,
+            module=module,
+            module__n_classes=n_classes,
+            criterion=criterion,
+            criterion__alpha=self._alpha,
+            criterion__agreement=self._agreement,
+            criterion__teachers=teachers,
+            criterion__frequency=counts / counts.sum(),
+            criterion__n_modalities=len(blocks),
+            lr=self.lr * FINE, optimizer__weight_decay=float(os.environ.get("WD","0")),
+        )
+
+    def _fit_translation(
+        self,
+        blocks: list[np.ndarray],
+        train: list[np.ndarray],
+        valid: np.ndarray,
+        pairs: np.ndarray,
+        loss: Any,
+        random_state: np.random.RandomState,
+    ) -> Callable[[Any], object]:
+        """Train the translation by itself; return what hands its weights to another network."""
+        from ..translation._training import PairDataset
+
+        together = pairs[train[0]]
+        train = [rows[together] for rows in train]
+        valid = valid[pairs[valid]]
+        labels = self._y if getattr(loss, "needs_labels", False) else None
+        self._train(
+            PairDataset(blocks, train, labels),
+            PairDataset(blocks, [valid] * len(blocks), labels) if len(valid) else None,
+            loss,
             random_state,
         )
+        weights = self.net_.module_.state_dict()
+        return lambda module: module.load_state_dict(weights, strict=False)
 
     def _hold_out(
         self, pairs: np.ndarray, labels: np.ndarray, random_state: np.random.RandomState
@@ -128,63 +167,3 @@ class JointTranslator(ContrastiveTranslator):
 
             return make_sampler(self.sampler)
         return self.sampler
-
-    def _fit_net(
-        self, train: Any, valid: Any, criterion: dict[str, Any], random_state: Any
-    ) -> None:
-        """Train network and classifier, until the loss of what is held out stops falling."""
-        import torch
-        from skorch.callbacks import EarlyStopping
-        from skorch.helper import predefined_split
-
-        from ..translation._training import EpochProgress, PairBatches, TranslationNet
-        from ._joint_network import JointClassifierNetwork, JointLoss
-
-        init_seed, batch_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
-        progress = EpochProgress(self.max_epochs, self.verbose)
-        callbacks: list = [("progress", progress)]
-        if valid is not None:
-            stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
-            callbacks.append(("early_stopping", stop))
-        net = TranslationNet(
-            JointClassifierNetwork,
-            module__moments=tuple(map(_moments, train.blocks, train.rows)),
-            module__hidden_dim=self.hidden_dim,
-            module__n_components=self.n_components,
-            module__seed=int(init_seed),
-            module__n_classes=int(train.labels.max()) + 1,
-            criterion=JointLoss,
-            **{f"criterion__{name}": value for name, value in criterion.items()},
-            optimizer=torch.optim.Adam,
-            lr=self.lr,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            iterator_train=PairBatches,
-            iterator_train__shuffle=True,
-            iterator_train__seed=int(batch_seed),
-            iterator_valid=PairBatches,
-            train_split=None if valid is None else predefined_split(valid),
-            callbacks=callbacks + list(self.callbacks or []),
-            device=_choose_device(self.device),
-            precision=self.precision,
-            verbose=0,
-        )
-        net.initialize()
-        net.notify("on_train_begin", X=train, y=None)
-        try:
-            net.fit_loop(train)
-        except KeyboardInterrupt:
-            # Early stopping raises it; a user's own is not a regular end.
-            if valid is None or stop.misses_ < stop.patience:
-                raise
-        finally:
-            progress.close()
-        net.notify("on_train_end", X=train, y=None)
-        # The held-out rows must not travel with a pickle of the estimator.
-        net.set_params(train_split=None)
-        self.net_ = net
-        shown = ("epoch", "train_loss", "valid_loss", "dur")
-        self.history_ = [
-            {"seconds" if key == "dur" else key: row[key] for key in shown if key in row}
-            for row in net.history
-        ]

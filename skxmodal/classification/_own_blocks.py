@@ -36,7 +36,9 @@ class OwnBlocks:
             if len(block) < 2:  # one row varies in nothing
                 continue
             n_components = min(self.n_components, *block.shape)
-            self.pcas_[name] = PCA(n_components, random_state=self.random_state).fit(block)
+            # A constant block has no variance of which components could have a share.
+            with np.errstate(invalid="ignore"):
+                self.pcas_[name] = PCA(n_components, random_state=self.random_state).fit(block)
         return self
 
     def beside(self, joint: np.ndarray, name: str, block: np.ndarray) -> np.ndarray:

@@ -199,7 +199,8 @@ def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:
                 f"row {row}, column {column!r} of the manifest {str(path)!r} is the web address "
                 f"{cell!r}: download it first"
             )
-    return [str(path.parent / Path(cell).expanduser()) if cell else None for cell in cells]
+    # Unlike pathlib's, this leaves "~x" alone where there is no user "x".
+    return [str(path.parent / os.path.expanduser(cell)) if cell else None for cell in cells]
 
 
 def _relative(cell: str | os.PathLike, folder: Path) -> str:

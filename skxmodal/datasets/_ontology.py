@@ -99,7 +99,8 @@ class Ontology:
             nodes = json.loads(Path(path).read_text(encoding="utf-8"))
             names = {node["id"]: node["name"] for node in nodes}
             edges = [(node["id"], child) for node in nodes for child in node["child_ids"]]
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            edges = list(dict.fromkeys(edges))  # lists and objects are no ids
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no ontology: expected a JSON list of objects with the keys id, name "
                 f"and child_ids ({type(error).__name__}: {error})."

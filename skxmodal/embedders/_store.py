@@ -127,7 +127,13 @@ class EmbeddingStore:
                 inode = path.stat().st_ino
                 return work(connection)
         except sqlite3.OperationalError as error:
-            raise OSError(f"The cache {str(path)!r} cannot be used: {error}.") from error
+            advice = ""
+            if "full" in str(error) or "I/O" in str(error):
+                advice = (
+                    "; what it holds is kept: free some space there, or name another folder by "
+                    "cache="
+                )
+            raise OSError(f"The cache {str(path)!r} cannot be used: {error}{advice}.") from error
         except sqlite3.DatabaseError as error:
             # This very class, not one below it, tells of a malformed file.
             if not again or type(error) is not sqlite3.DatabaseError:

@@ -14,6 +14,8 @@ from ._store_database import portions, transaction
 _CLAIM_CELLS = 256  # cells claimed at once: what one process may keep others waiting for
 # A claim from another machine, whose processes cannot be seen from here, ends without a renewal.
 _FOREIGN_CLAIM_SECONDS = 900
+# Tokens of this process's claims that could not be ended, as on a full disk: nobody works on them.
+_ABANDONED: set[str] = set()
 
 
 def claim(connection: sqlite3.Connection, keys: list[str], token: str) -> list[str]:
@@ -26,12 +28,12 @@ def claim(connection: sqlite3.Connection, keys: list[str], token: str) -> list[s
             marks = ",".join("?" * len(part))
             query = f"SELECT key FROM entries WHERE key IN ({marks})"
             taken = {key for (key,) in connection.execute(query, part)}
-            query = f"SELECT key, machine, pid, started, renewed FROM claims WHERE key IN ({marks})"
-            for key, *owner in connection.execute(query, part):
+            query = f"SELECT key, token, machine, pid, started, renewed FROM claims WHERE key IN ({marks})"
+            for key, of, *owner in connection.execute(query, part):
                 who = (owner[0], owner[1], owner[2], owner[3])
                 if who not in alive:
                     alive[who] = _is_alive(*who)
-                if alive[who]:
+                if alive[who] and of not in _ABANDONED:
                     taken.add(key)
             claimed += [key for key in part if key not in taken]
             if len(claimed) >= _CLAIM_CELLS:
@@ -45,9 +47,13 @@ def claim(connection: sqlite3.Connection, keys: list[str], token: str) -> list[s
 
 
 def release(connection: sqlite3.Connection, token: str) -> None:
-    """End all claims of a token."""
-    with transaction(connection):
-        connection.execute("DELETE FROM claims WHERE token = ?", (token,))
+    """End all claims of a token; where nothing can be written, this process forgets them."""
+    try:
+        with transaction(connection):
+            connection.execute("DELETE FROM claims WHERE token = ?", (token,))
+    except sqlite3.OperationalError:
+        # Why nothing can be written is told by what was to be stored.
+        _ABANDONED.add(token)
 
 
 def _owner() -> tuple[str, int, str]:

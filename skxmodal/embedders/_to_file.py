@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,9 @@ def embed_to_file(
     ------
     ValueError
         When ``path`` is a whole file made from other cells or by another encoder.
+    OSError
+        When the file cannot be written, or the disk has no room for all of it, which is found
+        out before anything is embedded. What was embedded before is kept for the next call.
 
     Examples
     --------
@@ -84,17 +90,19 @@ def embed_to_file(
             )
         return np.load(path, mmap_mode="r")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + _PARTIAL)
     shape = (len(cells), embedder.n_features_out_)
     state = _read_json(state_file)
     done = state.get("rows", 0) if state.get("made_from") == made_from else 0
-    if done and partial.is_file():
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not (done and partial.is_file()):
+            done = 0
+            state_file.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
+            np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
+        _reserve(partial)
         rows = np.lib.format.open_memmap(partial, mode="r+")
-    else:
-        done = 0
-        state_file.unlink(missing_ok=True)
-        rows = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
     with progress_bar(
         None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
     ) as bar:
@@ -102,15 +110,46 @@ def embed_to_file(
         for start in range(done, len(cells), chunk_size):
             stop = min(start + chunk_size, len(cells))
             rows[start:stop] = _embed_rows(embedder, cells, start, stop)
-            rows.flush()
-            _write_json(state_file, {"made_from": made_from, "rows": stop})
+            with _naming(path):
+                rows.flush()
+                _write_json(state_file, {"made_from": made_from, "rows": stop})
             bar.update(stop - start)
     rows.flush()
     del rows
-    _write_json(origin_file, {"made_from": made_from})
-    partial.replace(path)
+    with _naming(path):
+        _write_json(origin_file, {"made_from": made_from})
+        partial.replace(path)
     state_file.unlink(missing_ok=True)
     return np.load(path, mmap_mode="r")
+
+
+def _reserve(partial: Path) -> None:
+    """Have the disk set aside every block of the file, or raise.
+
+    A file that is only as long as it will be has none yet, and writing to its memory map on a
+    full disk ends the process.
+    """
+    n_bytes = partial.stat().st_size
+    if not hasattr(os, "posix_fallocate"):
+        if shutil.disk_usage(partial.parent).free < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(partial))
+        return
+    with partial.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, n_bytes)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"embeddings cannot be written ({error.strerror or error}): choose another path, or "
+            "make room there and call again, which goes on with what is embedded already",
+            str(path),
+        ) from error
 
 
 def _embed_rows(embedder: Any, cells: list, start: int, stop: int) -> np.ndarray:

@@ -8,13 +8,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ._cells import MediaError, describe
+from ._cells import MediaError, check_length, describe
 from ._containers import container_format
 from ._fragment import fragment_of
 from ._truncation import LenientBytes, truncated_sound
 from ._video import read_sound
 
 _READ_FRAMES = 1 << 20
+# Some write 32-bit integers as floats. What is louder is damaged, and its power overflows.
+_LOUDEST = 2.0**32
 
 
 def read_audio(
@@ -74,7 +76,13 @@ def read_audio(
         raise MediaError("the sound has no samples", cell=describe(cell))
     if not np.isfinite(mono).all():
         raise MediaError("the sound has NaN or infinite samples", cell=describe(cell))
-    return _resample(mono, rate, sample_rate)
+    loudest = max(float(mono.max()), -float(mono.min()))
+    if loudest > _LOUDEST:
+        raise MediaError(
+            f"the sound has samples of {loudest:.3g}, where full scale is 1: it is damaged",
+            cell=describe(cell),
+        )
+    return _resample(mono, rate, sample_rate, describe(cell))
 
 
 def _read_path(name: str) -> tuple[np.ndarray, float]:
@@ -101,7 +109,7 @@ def _decode(
     if missing is not None:
         raise MediaError(f"the file is truncated ({missing})", cell=cell)
     try:
-        with soundfile.SoundFile(source) as file:
+        with soundfile.SoundFile(_name_for_libsndfile(source)) as file:
             rate = file.samplerate
             first = 0 if start is None else round(start * rate)
             last = file.frames if end is None else min(file.frames, round(end * rate))
@@ -110,12 +118,14 @@ def _decode(
                     f"the time fragment lies outside the sound of {file.frames / rate:.3f} s",
                     cell=cell,
                 )
+            check_length(last - first, cell)
+            block_frames = max(1, _READ_FRAMES // file.channels)
             if first:
                 file.seek(first)
             blocks = []
             wanted = last - first
             while wanted > 0:
-                block = file.read(min(wanted, _READ_FRAMES), dtype="float32", always_2d=True)
+                block = file.read(min(wanted, block_frames), dtype="float32", always_2d=True)
                 if len(block) == 0:
                     raise MediaError(
                         f"the file is truncated ({last - first - wanted} of {last - first} "
@@ -131,6 +141,13 @@ def _decode(
     if not blocks:
         return np.empty(0, np.float32), rate
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks)), rate
+
+
+def _name_for_libsndfile(source: os.PathLike | BinaryIO) -> Any:
+    """Return a path as bytes where paths are bytes: it need not be text."""
+    if isinstance(source, os.PathLike) and os.name == "posix":
+        return os.fsencode(source)
+    return source
 
 
 def _from_array(cell: Any, array_sample_rate: float | None) -> tuple[np.ndarray, float]:
@@ -192,9 +209,10 @@ def _full_scale(array: np.ndarray, cell: str) -> np.ndarray:
     raise MediaError("samples must be float, signed integers or uint8", cell=cell)
 
 
-def _resample(mono: np.ndarray, rate: float, sample_rate: float) -> np.ndarray:
+def _resample(mono: np.ndarray, rate: float, sample_rate: float, cell: str) -> np.ndarray:
     if rate == sample_rate:
         return np.ascontiguousarray(mono)
+    check_length(len(mono) / rate * sample_rate, cell)
     import soxr
 
     resampled = soxr.resample(mono, rate, sample_rate, quality="HQ")

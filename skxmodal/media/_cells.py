@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+#: Two gigabytes as float32, three hours at 48 kHz: longer sounds are not decoded.
+MAX_SAMPLES = 1 << 29
+
 
 class MediaError(ValueError):
     """A cell of a media table could not be turned into samples or pixels.
@@ -142,6 +145,16 @@ def as_cells(X: Any) -> list:
             "wrap a single sound or picture in a list"
         )
     return list(X)
+
+
+def check_length(n_samples: float, cell: str) -> None:
+    """Raise when a sound is too long for the memory, as a small file can be."""
+    if n_samples > MAX_SAMPLES:
+        raise MediaError(
+            f"the sound has {n_samples:.0f} samples, more than the {MAX_SAMPLES} that are "
+            'decoded: cut it, or name a part of it ("path#t=start,end", in seconds)',
+            cell=cell,
+        )
 
 
 def checked_path(cell: str | os.PathLike) -> Path:

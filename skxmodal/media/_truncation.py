@@ -97,6 +97,8 @@ def _examine_chunks(file: BinaryIO, layout: _Chunks) -> str | None:
             break
         position += header_size + content
         position += -position % layout.alignment
+        if position > size:  # perhaps by more than a file can be long
+            break
     return f"the {layout.name} header announces no samples"
 
 

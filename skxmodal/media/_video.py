@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..utils import import_optional
-from ._cells import MediaError
+from ._cells import MediaError, check_length
 from ._containers import container_format, opened, truncated_container
 
 # Decoders of MDCT codecs need what came before: 80 ms in Opus, a few frames in AAC and MP3.
@@ -255,6 +255,7 @@ def _cut(
     """Return the samples in ``[first, last)``, and the range of those that were decoded."""
     blocks: list[np.ndarray] = []
     begin, expected = None, None
+    n_samples = 0
     for frame in frames:
         if frame.sample_rate != clock.rate:
             raise MediaError(
@@ -269,6 +270,8 @@ def _cut(
         inside = slice(max(0, first - position), int(max(0, min(frame.samples, last - position))))
         if inside.start < inside.stop:
             blocks.append(_mono(frame)[inside])
+            n_samples += inside.stop - inside.start
+            check_length(n_samples, cell)
         if expected >= last:
             break
     if begin is None:

@@ -10,11 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
 from ..modalities import present_rows, select_modality
+from ..utils import VersionedState
 from ._ndcg import retrieval_ndcg_score
 from ._relevance import ExactMatch, Relevance
 
 
-class RetrievalScorer(BaseEstimator):
+class RetrievalScorer(VersionedState, BaseEstimator):
     """NDCG of cross-modal retrieval as a scorer; made by :func:`make_retrieval_scorer`.
 
     Parameters

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,12 @@ def read_index(path: Path) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]
     galleries : list of dict of str to ndarray
         The arrays.
     """
+    opened = path.open("rb")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(opened, allow_pickle=False) as file:
+            # What is not compressed cannot be larger in memory than it is on disk.
+            if any(item.compress_type != zipfile.ZIP_STORED for item in file.zip.infolist()):
+                raise ValueError("its arrays are compressed")
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop("about").tobytes())
         found = about.pop("format")
@@ -71,9 +76,16 @@ def read_index(path: Path) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]
         TypeError,
         AttributeError,
         EOFError,
+        OSError,
+        RuntimeError,
+        ArithmeticError,
+        MemoryError,
         zipfile.BadZipFile,
+        zlib.error,
     ) as error:
         raise ValueError(f"{str(path)!r} is not the index of a retriever ({error}).") from error
+    finally:
+        opened.close()
     if found != _FORMAT:
         raise ValueError(f"{str(path)!r} has the format {found!r}, expected {_FORMAT!r}.")
     return about, galleries

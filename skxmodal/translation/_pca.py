@@ -80,9 +80,11 @@ class PCAProjector(JointProjector):
                 continue
             block = array[rows, columns[name]]
             check_components(self.n_components, block.shape[0], block.shape[1], name)
-            self.pcas_[name] = PCA(
-                self.n_components, whiten=self.whiten, random_state=self.random_state
-            ).fit(block)
+            # A constant block has no variance of which components could have a share.
+            with np.errstate(invalid="ignore"):
+                self.pcas_[name] = PCA(
+                    self.n_components, whiten=self.whiten, random_state=self.random_state
+                ).fit(block)
         if not self.pcas_:
             raise ValueError("no row has any modality")
 

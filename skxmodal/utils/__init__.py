@@ -3,5 +3,13 @@
 from ._optional import import_optional
 from ._progress import progress_bar
 from ._validation import check_choice, check_number
+from ._versioned import VersionedState, VersionWarning
 
-__all__ = ["check_choice", "check_number", "import_optional", "progress_bar"]
+__all__ = [
+    "VersionWarning",
+    "VersionedState",
+    "check_choice",
+    "check_number",
+    "import_optional",
+    "progress_bar",
+]

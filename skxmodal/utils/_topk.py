@@ -8,6 +8,7 @@ error of float64 count as ties; neither the block size nor the gallery's order m
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -149,7 +150,8 @@ class BlockSearch:
         self._half_norms = 0.5 * (self._norms / self._scale) ** 2
         self._gallery32 = torch.from_numpy(small).to(device)
         self._half_norms32 = torch.from_numpy(self._half_norms.astype(np.float32)).to(device)
-        self._buffer: Any = None
+        # One for each thread: searches at the same time must not write over each other.
+        self._own = threading.local()
 
     def topk(self, Q: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Find the k nearest gallery rows of every query, as :func:`exact_topk` does.
@@ -319,9 +321,12 @@ class BlockSearch:
 
         gallery = self._gallery32
         block = torch.from_numpy(queries.astype(np.float32)).to(gallery.device)
-        if self._buffer is None or len(self._buffer) < len(block):
-            self._buffer = torch.empty((len(block), self.n_gallery), device=gallery.device)
-        scores = torch.mm(block, gallery.T, out=self._buffer[: len(block)])
+        buffer = getattr(self._own, "buffer", None)
+        if buffer is None or len(buffer) < len(block):
+            buffer = self._own.buffer = torch.empty(
+                (len(block), self.n_gallery), device=gallery.device
+            )
+        scores = torch.mm(block, gallery.T, out=buffer[: len(block)])
         if self.metric == "euclidean":
             scores -= self._half_norms32
         # About as many groups to choose from as scores inside the chosen groups.
