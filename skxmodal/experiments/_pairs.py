@@ -25,6 +25,7 @@ def score_pairs(
     retrieval: EmbeddedSubset,
     *,
     seed: int,
+    max_epochs: int,
     data_key: Mapping[str, Any],
     verbose: int,
 ) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def score_pairs(
         def compute(folder: Any, pair: dict[str, str] = pair) -> list[dict[str, Any]]:
             table, widths = translation.table(pair)
             translator = ContrastiveTranslator(
-                modalities=widths, random_state=seed, verbose=verbose
+                max_epochs=max_epochs, modalities=widths, random_state=seed, verbose=verbose
             ).fit(table)
             del table
             joint = project(translator, retrieval, pair)
@@ -50,7 +51,9 @@ def score_pairs(
             ]
 
         scored = stages.record(
-            f"translating {audio} and {image}", {**data_key, **pair, "seed": seed}, compute
+            f"translating {audio} and {image}",
+            {**data_key, **pair, "seed": seed, "max_epochs": max_epochs},
+            compute,
         )
         rows += [{**pair, **row, "seed": seed} for row in scored]
     return rows

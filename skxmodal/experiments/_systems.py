@@ -30,14 +30,14 @@ N_COMPONENTS = 128
 #: System -> its joint space, of a seed, the layout of the table and the number of components that
 #: a linear method can have. MMP is the paper's baseline, MMT its method (section 2.3), MMR what is
 #: recommended here.
-SPACES: dict[str, Callable[[int, dict[str, int], int], Any]] = {
-    "MMP": lambda seed, widths, most: PCAProjector(
+SPACES: dict[str, Callable[[int, dict[str, int], int, Preset], Any]] = {
+    "MMP": lambda seed, widths, most, preset: PCAProjector(
         min(N_COMPONENTS, most), modalities=widths, random_state=seed
     ),
-    "MMT": lambda seed, widths, most: ContrastiveTranslator(
-        N_COMPONENTS, modalities=widths, random_state=seed
+    "MMT": lambda seed, widths, most, preset: ContrastiveTranslator(
+        N_COMPONENTS, max_epochs=preset.max_epochs, modalities=widths, random_state=seed
     ),
-    "MMR": lambda seed, widths, most: make_recommended_joint(
+    "MMR": lambda seed, widths, most, preset: make_recommended_joint(
         n_components=N_COMPONENTS, random_state=seed
     ).set_params(modalities=widths),
 }
@@ -80,6 +80,7 @@ def fit_space(
     pair: Mapping[str, str],
     subsets: Mapping[str, EmbeddedSubset],
     *,
+    preset: Preset,
     seed: int,
     data_key: Mapping[str, Any],
 ) -> JointTables:
@@ -93,7 +94,7 @@ def fit_space(
         table, widths = _unlabelled(subsets, pair)
         # With fewer training samples than components, the last components would be noise.
         most = min(*widths.values(), *(_count(subsets["train"], view) for view in pair.items()))
-        space = SPACES[system](seed, widths, most).fit(table)
+        space = SPACES[system](seed, widths, most, preset).fit(table)
         del table
         return {
             f"{name}_{modality}": joint
@@ -102,7 +103,15 @@ def fit_space(
         }
 
     found = stages.arrays(
-        f"joint space of {system}", {**data_key, **pair, "system": system, "seed": seed}, compute
+        f"joint space of {system}",
+        {
+            **data_key,
+            **pair,
+            "system": system,
+            "seed": seed,
+            "max_epochs": preset.max_epochs,
+        },
+        compute,
     )
     return JointTables(
         *({modality: found[f"{name}_{modality}"] for modality in pair} for name in _LABELLED)
