@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow lint types format dev clean help
+.PHONY: demo test test-slow docs lint types format build-check dev clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,12 +18,21 @@ test: $(VENV)/.installed-dev ## run the default tests
 test-slow: $(VENV)/.installed-dev ## run the slow tests
 	$(BIN)/python -m pytest -m "slow and not network"
 
-lint: $(VENV)/.installed-dev ## check style
+# Offline, unless SKXMODAL_DOCS_ONLINE is set. SPHINXOPTS="-D plot_gallery=0" runs no examples.
+docs: $(VENV)/.installed-docs ## build the documentation and run its gallery: docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html $(SPHINXOPTS) docs docs/_build/html
+
+lint: $(VENV)/.installed-dev ## check style and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: $(VENV)/.installed-dev ## check types
 	$(BIN)/mypy
+
+build-check: $(VENV)/.installed-dev ## build wheel and sdist twice; compare them and check what they hold
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python tests/check_build.py
 
 format: $(VENV)/.installed-dev ## reformat the code
 	$(BIN)/ruff check --fix .
@@ -43,5 +52,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[docs]"
+	@touch $@ $(VENV)/.installed
+
 clean: ## delete the environment and everything that was built
-	rm -rf $(VENV) build dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist reports docs/_build docs/auto_examples docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

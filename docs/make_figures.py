@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import guide_figures
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
@@ -26,6 +27,8 @@ def main() -> None:
     pictures(data, of_class).save(FIGURES / "instruments_pictures.jpg", quality=80, optimize=True)
     spectrograms(data, of_class).savefig(FIGURES / "instruments_spectrograms.jpg", dpi=70)
     audioset_labels().savefig(FIGURES / "audioset_labels.png", dpi=90)
+    for name, draw in guide_figures.FIGURES.items():
+        draw().savefig(FIGURES / f"{name}.png", dpi=100)
 
 
 def pictures(data, of_class) -> Image.Image:
