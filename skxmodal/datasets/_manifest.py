@@ -199,6 +199,11 @@ def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:
                 f"row {row}, column {column!r} of the manifest {str(path)!r} is the web address "
                 f"{cell!r}: download it first"
             )
+        if "\0" in cell:
+            raise ValueError(
+                f"row {row}, column {column!r} of the manifest {str(path)!r} is no path: it has "
+                "a null character"
+            )
     # Unlike pathlib's, this leaves "~x" alone where there is no user "x".
     return [str(path.parent / os.path.expanduser(cell)) if cell else None for cell in cells]
 

@@ -322,7 +322,8 @@ class Ontology:
             root = len(self)
             pairs = [(i, j) for i, below in enumerate(self._children) for j in below]
             pairs += [(root, self._position[label]) for label in self.top_ids]
-            start, end = np.asarray(pairs).T
+            # Before SciPy 1.13 its graph functions take no other integers.
+            start, end = np.asarray(pairs, dtype=np.int32).T
             self._graph = csr_array((np.ones(len(pairs)), (start, end)), shape=(root + 1, root + 1))
         return self._graph
 

@@ -84,9 +84,10 @@ def open_store(cache: Any) -> EmbeddingStore | None:
     try:
         store.check_writable()
     except OSError as error:
+        reason = error.strerror or error.__cause__ or error
         raise type(error)(
-            f"cache={cache!r} cannot be used ({error.strerror or error}): name a folder that can "
-            "be written, or None for no cache"
+            f"cache={cache!r} cannot be used ({reason}): name a folder that can be written, or "
+            "None for no cache"
         ) from error
     return store
 

@@ -12,9 +12,10 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from ..encoders import Encoder, load_encoder
+from ..encoders._device import parse_device
 from ..encoders._lazy import lazy_encoder
 from ..media import as_cells, read_audio, read_image
-from ..utils import VersionedState, check_choice, check_number
+from ..utils import VersionedState, check_choice, check_n_jobs, check_number
 from ._cache import EmbeddingCache, open_store
 from ._stream import POOLINGS, embed_cells
 
@@ -62,6 +63,10 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
         check_choice("pooling", self.pooling, POOLINGS)
         check_choice("on_error", self.on_error, _ON_ERROR)
         check_number("batch_size", self.batch_size, integer=True, low=1)
+        check_n_jobs(self.n_jobs)
+        if self.device != "auto":
+            # Also where the encoder has no network: a name that is none is a mistake.
+            parse_device(self.device, caller=type(self).__name__)
         if self.sample_rate is not None:
             check_number("sample_rate", self.sample_rate, above=0)
         open_store(self.cache)

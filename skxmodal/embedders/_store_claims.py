@@ -28,7 +28,8 @@ def claim(connection: sqlite3.Connection, keys: list[str], token: str) -> list[s
             marks = ",".join("?" * len(part))
             query = f"SELECT key FROM entries WHERE key IN ({marks})"
             taken = {key for (key,) in connection.execute(query, part)}
-            query = f"SELECT key, token, machine, pid, started, renewed FROM claims WHERE key IN ({marks})"
+            columns = "key, token, machine, pid, started, renewed"
+            query = f"SELECT {columns} FROM claims WHERE key IN ({marks})"
             for key, of, *owner in connection.execute(query, part):
                 who = (owner[0], owner[1], owner[2], owner[3])
                 if who not in alive:

@@ -20,7 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..classification._classifier import _split_labels
 from ..modalities import present_rows
-from ..utils import check_number, progress_bar
+from ..utils import check_n_jobs, check_number, progress_bar
 from ._curve import TransferCurve
 from ._draws import balanced_order, hide_cells, resolve_sizes
 from ._frozen import can_project_once, project_once
@@ -178,6 +178,7 @@ def transfer_curve(
     True
     """
     check_number("n_repeats", n_repeats, integer=True, low=1)
+    check_n_jobs(n_jobs)
     if error_score != "raise" and isinstance(error_score, str):
         raise ValueError(f"error_score must be 'raise' or a number, got {error_score!r}")
     if (X_test is None) != (y_test is None):

@@ -63,6 +63,26 @@ def check_number(
         raise ValueError(f"{name} must be {wanted}, got {value!r}")
 
 
+def check_n_jobs(n_jobs: Any) -> None:
+    """Raise unless the value is a number of workers as joblib counts them.
+
+    Examples
+    --------
+    >>> from skxmodal.utils import check_n_jobs
+    >>> check_n_jobs(0)
+    Traceback (most recent call last):
+    ...
+    ValueError: n_jobs must be None, a number of workers >= 1, or -1 for all processors, got 0
+    """
+    wanted = "None, a number of workers >= 1, or -1 for all processors"
+    if n_jobs is None:
+        return
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be {wanted}, got {n_jobs!r}")
+    if n_jobs == 0:
+        raise ValueError(f"n_jobs must be {wanted}, got {n_jobs!r}")
+
+
 def _is_choice(value: Any, choice: Any) -> bool:
     """Compare without taking 1 for True; a string of numpy is a string."""
     if value is choice:
