@@ -153,6 +153,12 @@ API: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
     ),
     "skxmodal.utils": (
         "Small helpers that serve every stage.",
-        [("", ["import_optional", "check_choice", "check_number", "progress_bar"])],
+        [
+            (
+                "",
+                ["import_optional", "check_choice", "check_number", "check_n_jobs", "progress_bar"],
+            ),
+            ("Saved estimators", ["VersionedState", "VersionWarning"]),
+        ],
     ),
 }

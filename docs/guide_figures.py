@@ -264,9 +264,7 @@ def losses() -> Figure:
         "infonce": InfoNCELoss(),
         "robust": RobustInfoNCELoss(),
     }
-    for (name, loss), colour, style in zip(
-        named.items(), COLOURS, ("-", "--", "-."), strict=False
-    ):
+    for (name, loss), colour, style in zip(named.items(), COLOURS, ("-", "--", "-."), strict=False):
         values = []
         for similarity in grid:
             # The partner of every row at exactly this cosine.

@@ -6,9 +6,6 @@ A joint space is only as good as the two encoders below it. A plain
 :class:`~sklearn.model_selection.GridSearchCV` over *pairs* of encoders, scored by how well sounds
 find pictures and pictures find sounds (NDCG, paper section 4.1), picks the pair; the chosen joint
 space then serves one classifier for both modalities.
-
-**Takeaway:** encoders are ordinary hyper-parameters, a cache makes every clip pass through every
-encoder once, and the pair that retrieves best lets a classifier trained on sounds read pictures.
 """
 
 # %%
@@ -145,7 +142,7 @@ figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for direction, marker, shift in (("audio_to_image", "o", 0.1), ("image_to_audio", "s", -0.1)):
     scores = np.stack([search.cv_results_[f"split{n}_test_{direction}"] for n in range(3)])
     height = np.arange(len(tried)) + shift
-    colour = "C0" if shift > 0 else "C1"
+    colour = "#0072B2" if shift > 0 else "#D55E00"
     axes.plot(scores[:, order].T, height, ".", color=colour, alpha=0.4)
     label = direction.replace("_", " ")
     axes.plot(scores.mean(axis=0)[order], height, marker, color=colour, label=label)
@@ -154,3 +151,7 @@ axes.set(yticks=range(len(tried)), yticklabels=[tried[n] for n in order], xlabel
 axes.legend(loc="lower right")
 cache.cleanup()
 plt.show()
+
+# %%
+# **Takeaway:** encoders are ordinary hyper-parameters, a cache makes every clip pass through every
+# encoder once, and the pair that retrieves best lets a classifier trained on sounds read pictures.

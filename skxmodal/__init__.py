@@ -33,7 +33,7 @@ __all__ = ["TRUSTED_TYPES", "__version__", *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a submodule, or the list for skops, on first use, so that importing the package stays fast."""
+    """Load a submodule, or the list for skops, on first use: importing the package is fast."""
     if name in _SUBMODULES:
         return importlib.import_module(f"skxmodal.{name}")
     if name == "TRUSTED_TYPES":

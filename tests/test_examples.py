@@ -1,25 +1,38 @@
 """Every example of the gallery runs, without a display and without a network."""
 
 import os
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+needs_mirror = re.compile(r"\bfetch_\w+\(")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs(example, monkeypatch, tmp_path):
-    pytest.importorskip("matplotlib").use("Agg")
+def test_example_runs(example, monkeypatch, tmp_path, request):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    source = example.read_text("utf-8")
+    if needs_mirror.search(source):
+        request.getfixturevalue("mirror")
+    if "import skops" in source:
+        pytest.importorskip("skops")
+    pyplot.switch_backend("Agg")
+    # A window that cannot be shown is a warning, and those are errors here.
+    monkeypatch.setattr(pyplot, "show", lambda: None)
     monkeypatch.chdir(tmp_path)
     runpy.run_path(os.fspath(example), run_name="__main__")
-    from matplotlib import pyplot as plt
-
-    assert plt.get_fignums(), "an example of the gallery ends in a figure"
-    plt.close("all")
+    assert pyplot.get_fignums(), "an example of the gallery draws a figure"
+    pyplot.close("all")
 
 
-def test_there_are_examples():
-    assert EXAMPLES
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_has_a_takeaway(example):
+    assert "**Takeaway:**" in example.read_text("utf-8")
+
+
+def test_there_are_enough_examples():
+    assert len(EXAMPLES) >= 14

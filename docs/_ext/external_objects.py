@@ -50,7 +50,9 @@ PROJECTS = {
             "py:class sklearn.feature_extraction.text.HashingVectorizer": _SKLEARN,
             "std:label accuracy_score": "modules/model_evaluation.html#accuracy-score",
             "std:label df_output_transform": "modules/df_output_transform.html",
-            "std:label sphx_glr_auto_examples_miscellaneous_plot_set_output.py": "auto_examples/miscellaneous/plot_set_output.html",
+            "std:label sphx_glr_auto_examples_miscellaneous_plot_set_output.py": (
+                "auto_examples/miscellaneous/plot_set_output.html"
+            ),
             "std:term meta-estimator": "glossary.html#term-meta-estimator",
             "std:label metadata_routing": "metadata_routing.html",
         },

@@ -123,7 +123,9 @@ def commands_page() -> str:
     from skxmodal.__main__ import _parser
 
     text = _title("Command line")
-    text += "``skxmodal COMMAND`` or ``python -m skxmodal COMMAND``. The status is 0 for success, 1\n"
+    text += (
+        "``skxmodal COMMAND`` or ``python -m skxmodal COMMAND``. The status is 0 for success, 1\n"
+    )
     text += "when the work could not be done, 2 for wrong use.\n\n"
     for name, parser in _leaves(_parser(), "skxmodal"):
         parser.formatter_class = _fixed_width(parser.formatter_class)

@@ -13,7 +13,7 @@ def add_to(commands: Any) -> None:
         "embed",
         help="embed the media of a manifest",
         description="Write OUT/<modality>-<encoder>.npy (float32, one row per line of the "
-        "manifest, NaN where media are missing) and OUT/index.csv. A run that was ended takes up "
+        "manifest, NaN where media are missing) and OUT/index.json. A run that was ended takes up "
         "where it stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

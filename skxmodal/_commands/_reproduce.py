@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
     run.add_argument("--preset", default="quick", help="quick, or paper: the sizes of Table 2")
     run.add_argument("--pair-noise", type=float, default=0.0, help="share of mispaired rows")
     run.add_argument("--skew", type=float, default=1.0, help="ratio of successive frequencies")
-    run.add_argument("--clips", type=Path, help="folder of AudioSet's clips")
+    run.add_argument("--clips", help="AudioSet's clips: a folder, or youtube")
     run.add_argument("--repeats", type=int, default=1, help="number of seeds")
     run.add_argument("--out", type=Path, help="folder of the report; None: reports/DATASET")
     run.add_argument("--random-state", type=int, default=0, help="first seed")

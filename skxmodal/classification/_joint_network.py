@@ -15,9 +15,10 @@ from ..translation._network import JointNetwork, PairwiseLoss
 _SCALE = 10.0
 
 _RAREST = 1e-3  # what a class is taken for that no pair seems to have
-_MEMORY = 0.9  # how much of an estimate a batch leaves as it is
+# How much of an estimate a batch leaves as it is; there are fewer held-out batches.
+_MEMORY, _MEMORY_HELD_OUT = 0.9, 0.7
+_MOST_WEIGHT = 100.0  # of a held-out pair of the rarest class
 
-import os; ETA=float(os.environ.get("ETA",".7"))
 Outputs = tuple[list[torch.Tensor], list[torch.Tensor]]
 
 
@@ -45,7 +46,7 @@ class JointClassifierNetwork(JointNetwork):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, blocks: tuple[torch.Tensor, ...]) -> Outputs:
+    def forward(self, blocks: tuple[torch.Tensor, ...]) -> Outputs:  # type: ignore[override]
         """Return joint vectors and logits of each modality; ``NaN`` where it is missing."""
         joint = super().forward(blocks)
         logits = []
@@ -79,6 +80,9 @@ class JointLoss(nn.Module):
         Share of each class among the labelled samples.
     n_modalities : int
         Number of modalities.
+    held_out : bool
+        Whether there are held-out rows, which tell better than those learned how many pairs are
+        wrong.
 
     Notes
     -----
@@ -88,8 +92,10 @@ class JointLoss(nn.Module):
 
     In a pair, the teacher's classes are a noisy label of the student. What is seen is a mixture:
     a share of pairs is wrong, and then the class is a random one (the forward correction of
-    Patrini et al., CVPR 2017, with uniform noise). The share and the classes' frequency among
-    pairs are estimated by the steps of expectation and maximisation, along with the weights.
+    Patrini et al., CVPR 2017). That share and the classes' frequency among pairs are estimated
+    by steps of expectation and maximisation, along with the weights. Held-out pairs count by the
+    rarity of their class: training goes on after the rare classes, of which there are few right
+    pairs, have been learned by heart, and the loss of all pairs would not tell.
     """
 
     frequency: torch.Tensor
@@ -104,12 +110,14 @@ class JointLoss(nn.Module):
         teachers: tuple[int, ...],
         frequency: np.ndarray,
         n_modalities: int,
+        held_out: bool,
     ) -> None:
         super().__init__()
         self.translation = PairwiseLoss(loss)
         self.alpha = alpha
         self.agreement = agreement
         self.teachers = teachers
+        self.held_out = held_out
         n_classes = len(frequency)
         self.register_buffer("frequency", torch.as_tensor(frequency, dtype=torch.float32))
         self.register_buffer("pair_frequency", torch.full((n_modalities, n_classes), 1 / n_classes))
@@ -155,21 +163,19 @@ class JointLoss(nn.Module):
     ) -> torch.Tensor:
         """Return the cross-entropy of one modality with what another says of the same rows."""
         frequency = self.pair_frequency[teacher].clone()
+        wrong = self.wrong[teacher, student].clone()
         said = (logits[teacher][rows].detach() + frequency.log()).softmax(dim=1)
-        right = (1 - self.wrong[teacher, student]) * (
-            logits[student][rows] + frequency.log()
-        ).softmax(dim=1)
-        seen = right + self.wrong[teacher, student] * frequency
-        if not self.training:
-            with torch.no_grad():
-                share = (said * right / seen).sum(dim=1).mean()
-                self.wrong[teacher, student].lerp_(1 - share, 1-ETA)
-        else:
-            with torch.no_grad():
-                mean = said.mean(dim=0).clamp(min=_RAREST)
-                self.pair_frequency[teacher].lerp_(mean / mean.sum(), 1 - _MEMORY)
+        right = (1 - wrong) * (logits[student][rows] + frequency.log()).softmax(dim=1)
+        seen = right + wrong * frequency
         losses = -(said * seen.log()).sum(dim=1)
-        if self.training or not int(os.environ.get("BAL","0")):
+        with torch.no_grad():
+            share = 1 - (said * right / seen).sum(dim=1).mean()
+        if self.training:
+            mean = said.mean(dim=0).clamp(min=_RAREST)
+            self.pair_frequency[teacher].lerp_(mean / mean.sum(), 1 - _MEMORY)
+            if not self.held_out:
+                self.wrong[teacher, student].lerp_(share, 1 - _MEMORY)
             return losses.mean()
-        weights = (said / frequency.clamp(min=0.01)).sum(dim=1)
+        self.wrong[teacher, student].lerp_(share, 1 - _MEMORY_HELD_OUT)
+        weights = (said / frequency.clamp(min=1 / _MOST_WEIGHT)).sum(dim=1)
         return (weights * losses).sum() / weights.sum()

@@ -22,12 +22,13 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
     """Train the translation network and a classifier on its joint vectors at the same time.
 
     The network of :class:`~skxmodal.translation.ContrastiveTranslator` gets one linear layer
-    that reads the joint vectors of every modality alike. Three losses are minimised together:
-    the contrastive loss of all pairs, ``alpha`` times the cross-entropy of the labelled samples,
-    and ``agreement`` times the cross-entropy by which, in unlabelled pairs, the modalities are
-    taught to say what a modality with labels says of their partner. Labels of sounds thus shape
-    the space into which pictures are translated, and reach pictures through all pairs at once,
-    so that wrong pairs average out.
+    that reads the joint vectors of every modality alike. It is first trained on the pairs alone;
+    then, more gently, three losses are minimised together: the contrastive loss of all pairs,
+    ``alpha`` times the cross-entropy of the labelled samples, and ``agreement`` times the
+    cross-entropy by which, in unlabelled pairs, the modalities are taught to say what a modality
+    with labels says of their partner. Labels of sounds thus shape the space into which pictures
+    are translated, and reach pictures through all pairs at once. How many pairs are wrong, and
+    how frequent each class is among them, is estimated along the way and allowed for.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
         The labels.
     history_ : list of dict
         ``epoch``, ``train_loss``, ``valid_loss`` (of what is held out) and ``seconds`` of every
-        epoch.
+        epoch of the joint training.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : str array
@@ -68,6 +69,9 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
     ``joint.validation_fraction`` of the unlabelled pairs and of each class is held out, for
     early stopping.
 
+    Probabilities are for classes as frequent as among the labelled samples, whatever their
+    frequency among pairs.
+
     References
     ----------
     .. [1] H.-H. Wu, M. Fuentes and J. P. Bello, "Exploring modality-agnostic representations
@@ -76,6 +80,8 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
        transfer", CVPR 2016 (the agreement).
     .. [3] A. K. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021 (how skewed
        pairs are made up for).
+    .. [4] G. Patrini et al., "Making deep neural networks robust to label noise: a loss
+       correction approach", CVPR 2017, section 4.1 (how wrong pairs are allowed for).
 
     Examples
     --------
@@ -146,6 +152,11 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
             raise TypeError(
                 "joint must be an unfitted ContrastiveTranslator, whose network is trained "
                 f"together with the classifier, got {type(joint).__name__}"
+            )
+        if joint.distributed:
+            raise ValueError(
+                "joint must have distributed=False: JointTranslationClassifier is trained by one "
+                "process"
             )
         X = self._as_table(X, reset=True)
         y, labelled = _split_labels(y)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import os
-FINE=float(os.environ.get("FINE",".3"))
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ..translation import ContrastiveTranslator
 from ..translation._projector import paired_rows
+
+# Part of the learning rate with which labels bend a space that has been learned from pairs.
+_GENTLER = 0.3
 
 
 class JointTranslator(ContrastiveTranslator):
@@ -23,7 +24,6 @@ class JointTranslator(ContrastiveTranslator):
 
     _alpha = 1.0
     _agreement = 1.0
-    _pretrain = True
 
     @classmethod
     def prepare(
@@ -42,7 +42,8 @@ class JointTranslator(ContrastiveTranslator):
         module = self.net_.module_.eval()
         with torch.inference_mode():
             vectors = torch.from_numpy(self._project(name, block)).to(self.net_.device)
-            return module.classify(vectors).double().softmax(dim=1).cpu().numpy()
+            logits = module.classify(vectors) + self.net_.criterion_.frequency.log()
+            return logits.double().softmax(dim=1).cpu().numpy()
 
     @staticmethod
     def _network_classes() -> tuple[type, type]:
@@ -56,6 +57,11 @@ class JointTranslator(ContrastiveTranslator):
         if self._y is None:
             super()._learn(array, columns, present)
             return
+        if self.distributed:
+            raise ValueError(
+                "JointTranslationClassifier trains in one process: give it a translator with "
+                "distributed=False"
+            )
         from ..translation._losses import make_loss
         from ..translation._training import MIN_BATCH, PairDataset
 
@@ -93,9 +99,7 @@ class JointTranslator(ContrastiveTranslator):
         )
         n_classes = int(labels.max()) + 1
         counts = np.bincount(labels[labels >= 0], minlength=n_classes)
-        start = None
-        if self._pretrain:
-            start = self._fit_translation(blocks, train, valid, pairs, loss, random_state)
+        start = self._fit_translation(blocks, train, valid, pairs, loss, random_state)
         module, criterion = self._network_classes()
         self._train(
             PairDataset(blocks, train, labels),
@@ -111,7 +115,8 @@ class JointTranslator(ContrastiveTranslator):
             criterion__teachers=teachers,
             criterion__frequency=counts / counts.sum(),
             criterion__n_modalities=len(blocks),
-            lr=self.lr * FINE, optimizer__weight_decay=float(os.environ.get("WD","0")),
+            criterion__held_out=len(valid) > 0,
+            lr=_GENTLER * self.lr,
         )
 
     def _fit_translation(
@@ -124,20 +129,36 @@ class JointTranslator(ContrastiveTranslator):
         random_state: np.random.RandomState,
     ) -> Callable[[Any], object]:
         """Train the translation by itself; return what hands its weights to another network."""
-        from ..translation._training import PairDataset
+        from ..translation._training import MIN_BATCH, PairDataset
 
         together = pairs[train[0]]
         train = [rows[together] for rows in train]
         valid = valid[pairs[valid]]
+        used = [
+            index
+            for index, (block, rows) in enumerate(zip(blocks, train))
+            if np.count_nonzero(~np.isnan(block[rows, 0])) >= MIN_BATCH
+        ]
+        if len(used) < 2:
+            raise ValueError(
+                f"{np.count_nonzero(pairs)} rows with two modalities are too few to train on and "
+                f"to hold out (validation_fraction={self.validation_fraction})"
+            )
+        blocks = [blocks[index] for index in used]
         labels = self._y if getattr(loss, "needs_labels", False) else None
         self._train(
-            PairDataset(blocks, train, labels),
+            PairDataset(blocks, [train[index] for index in used], labels),
             PairDataset(blocks, [valid] * len(blocks), labels) if len(valid) else None,
             loss,
             random_state,
         )
-        weights = self.net_.module_.state_dict()
-        return lambda module: module.load_state_dict(weights, strict=False)
+        trained = self.net_.module_.perceptrons
+
+        def hand_on(module: Any) -> None:
+            for index, perceptron in zip(used, trained):
+                module.perceptrons[index].load_state_dict(perceptron.state_dict())
+
+        return hand_on
 
     def _hold_out(
         self, pairs: np.ndarray, labels: np.ndarray, random_state: np.random.RandomState

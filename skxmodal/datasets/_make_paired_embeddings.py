@@ -39,6 +39,7 @@ def make_paired_embeddings(
     pair_noise: float = 0.0,
     skew: float = 1.0,
     view: int | str = 0,
+    problem: int = 0,
     random_state: int = 0,
     out: str | os.PathLike | None = None,
 ) -> Bunch:
@@ -71,8 +72,10 @@ def make_paired_embeddings(
         Ratio between successive class frequencies of the translation subset.
     view : int or str, default=0
         Which random networks embed: the same samples seen by another encoder.
+    problem : int, default=0
+        Which classes' centres and networks: tables of one problem belong together.
     random_state : int, default=0
-        Same integer, same bytes.
+        Draws the samples. Same integer, same bytes.
     out : str, path-like or None, default=None
         A folder: every modality is written to ``<subset>-<modality>.npy`` in chunks, and
         ``frame`` is ``None``; memory stays flat.
@@ -117,6 +120,7 @@ def make_paired_embeddings(
     check_number("noise", noise, low=0)
     check_number("pair_noise", pair_noise, low=0, high=1)
     check_number("skew", skew, low=1, below=np.inf)
+    check_number("problem", problem, integer=True, low=0)
     check_number("random_state", random_state, integer=True, low=0)
     widths = dict(n_features or {"audio": 1024, "image": 2048})
     if len(widths) < 2:
@@ -125,7 +129,7 @@ def make_paired_embeddings(
         check_number(f"n_features[{name!r}]", width, integer=True, low=1)
 
     rng = np.random.default_rng((random_state, _SUBSETS.index(subset)))
-    centres = class_sep * np.random.default_rng((random_state, len(_SUBSETS))).normal(
+    centres = class_sep * np.random.default_rng((problem, len(_SUBSETS))).normal(
         size=(n_classes, _N_SHARED)
     )
     if subset == "translation":
@@ -142,7 +146,7 @@ def make_paired_embeddings(
         sample = np.arange(n_samples)
         if number:
             sample[mispaired] = rng.permutation(sample[mispaired])
-        embed = _Network(width, seed=(random_state, zlib.crc32(f"{name}/{view}".encode())))
+        embed = _Network(width, seed=(problem, zlib.crc32(f"{name}/{view}".encode())))
         block = _room_for(out, f"{subset}-{name}", (n_samples, width))
         noises = np.random.default_rng((random_state, _SUBSETS.index(subset), embed.seed[1]))
         private = rng.normal(size=(n_samples, _N_PRIVATE))

@@ -123,7 +123,7 @@ def load_manifest(
         raise ValueError(
             f"the manifest {str(path)!r} has no column of media: its columns are "
             f"{', '.join(map(repr, columns))}, not {' or '.join(map(repr, modalities))}; rename "
-            "them, or pass modalities="
+            "them, or tell load_manifest by modalities="
         )
     frame = pd.DataFrame(
         {name: pd.Series(_media_cells(path, name, columns[name]), dtype=object) for name in names}

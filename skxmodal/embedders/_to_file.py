@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..encoders import load_encoder
-from ..media import MediaError, as_cells
+from ..media import MediaError, as_cells, is_missing
 from ..utils import check_number, progress_bar
 from ._content import hash_parts, media_key, split_fragment
 
@@ -88,7 +88,9 @@ def embed_to_file(
                 f"{str(path)!r} holds the embeddings of other media or of another encoder: "
                 "delete it, or choose another path"
             )
-        return np.load(path, mmap_mode="r")
+        found = np.load(path, mmap_mode="r")
+        _raise_for_unread(embedder, cells, found)
+        return found
 
     partial = path.with_name(path.name + _PARTIAL)
     shape = (len(cells), embedder.n_features_out_)
@@ -160,6 +162,15 @@ def _embed_rows(embedder: Any, cells: list, start: int, stop: int) -> np.ndarray
         raise error if error.row is None else error.at_row(start + error.row) from None
 
 
+def _raise_for_unread(embedder: Any, cells: list, rows: np.ndarray) -> None:
+    """Tell of a cell that an earlier, more lenient call could not read."""
+    if embedder.on_error != "raise":
+        return
+    for row in np.flatnonzero(np.isnan(rows[:, 0])):
+        if not is_missing(cells[row]):
+            _embed_rows(embedder, cells, row, row + 1)
+
+
 def _recipe(embedder: Any, cells: list) -> str:
     """Hash what the embeddings depend on: files by name, size and time, the rest by content."""
     encoder = load_encoder(
@@ -171,7 +182,8 @@ def _recipe(embedder: Any, cells: list) -> str:
     )
     rate = getattr(embedder, "sample_rate", None)
     parts = [encoder.fingerprint, embedder.pooling, repr(rate), str(len(cells))]
-    for cell in cells:
+    # A text is content: the embedder hands out bytes for it, and only a path is a str here.
+    for cell in embedder._cells(cells):
         if isinstance(cell, (str, os.PathLike)):
             parts.append(os.fspath(cell))
             try:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..datasets import audioset_subsets, fetch_audioset, fetch_audioset_ontology
 from ..datasets._audioset_classes import CLASS_NAMES, class_number
 from ..metrics import TaxonomyRelevance
-from ._data import Source, Subset
+from ._data import Source, Subset, file_facts
 from ._presets import PRESETS, Preset
 
 _LISTS = ("balanced_train", "eval")
@@ -20,16 +20,12 @@ def open_audioset(
     preset: Preset,
     encoders: Mapping[str, Sequence[str]],
     *,
-    clips: str | os.PathLike | None,
+    clips: Any,
     random_state: int,
     n_jobs: int | None,
     verbose: int,
 ) -> Source:
     """Select the clips with instruments that are at hand, and draw the paper's subsets."""
-    if clips is None:
-        raise ValueError(
-            "dataset='audioset' needs clips=: a folder of clips, or 'youtube' to download them"
-        )
     lists = [*_LISTS, "unbalanced_train"] if preset is PRESETS["paper"] else list(_LISTS)
     data = fetch_audioset(lists, clips=clips, n_jobs=n_jobs, verbose=verbose)
     subsets = audioset_subsets(data, **preset.rows, random_state=random_state)
@@ -48,13 +44,13 @@ def open_audioset(
             class_counts={"audio": counts, "image": counts},
         )
 
-    found = {name: [*subsets[name].frame["ytid"]] for name in preset.rows}
+    found = {name: file_facts(subsets[name].frame[["audio", "image"]]) for name in preset.rows}
     return Source(
         "audioset",
         {name: list(names) for name, names in encoders.items()},
         list(CLASS_NAMES),
         load,
-        {"videos": found},
+        {"clips": found},
         relevance=TaxonomyRelevance(fetch_audioset_ontology()),
         relevance_name="distance in the ontology of AudioSet",
     )

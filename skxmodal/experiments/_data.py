@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import fetch_audiovisual_digits, make_instruments, make_paired_embeddings
+from ..embedders._content import hash_parts, split_fragment
 from ..encoders import load_encoder
 from ..metrics import ExactMatch
 from ..utils import check_choice
@@ -52,6 +53,8 @@ class Source:
     load: Callable[[str, int], Subset]  # subset, seed
     identity: dict[str, Any]  # what the data depend on besides subset and seed
     first_seed: int = 0  # of the labelled subsets
+    draws_pairs: bool = False  # whether another seed gives other pairs
+    embedded: bool = False  # whether the encoders have done their work already
     relevance: Any = field(default_factory=ExactMatch)
     relevance_name: str = "same class"
     not_run: list[str] = field(default_factory=list)
@@ -76,13 +79,33 @@ def open_source(
     ValueError
         When there is no such data set, or it cannot serve the experiment.
     """
-    name = os.fspath(dataset)
+    name, path = os.fspath(dataset), Path(dataset)
+    if name in EXPERIMENT_DATASETS and path.exists():
+        raise ValueError(
+            f"dataset={name!r} is both a data set and something in this folder: write "
+            f"'./{name}' for the latter, or go to another folder"
+        )
     if name == "embeddings":
         source = _embeddings(preset, encoders, pair_noise=pair_noise, skew=skew)
         return replace(source, first_seed=random_state)
+    if path.is_dir():
+        from ._manifests import open_embedded
+
+        source = open_embedded(path, encoders, random_state=random_state)
+        return replace(source, first_seed=random_state)
+    is_manifest = path.suffix in (".csv", ".parquet") or path.exists()
+    if not is_manifest and name not in EXPERIMENT_DATASETS:
+        names = ", ".join(map(repr, EXPERIMENT_DATASETS))
+        raise ValueError(
+            f"dataset must be one of {names}, a manifest (CSV or parquet) or a folder written by "
+            f"skxmodal embed, got {name!r}"
+        )
+    if name == "audioset" and clips is None:
+        raise ValueError(
+            "dataset='audioset' needs clips=: a folder of clips, or 'youtube' to download them"
+        )
     chosen, not_run = available_encoders(encoders or _OFFLINE_ENCODERS)
     options: dict[str, Any] = {"pair_noise": pair_noise, "skew": skew, "verbose": verbose}
-    path = Path(name)
     if name == "digits":
         source = _digits(chosen, **options)
     elif name == "instruments":
@@ -98,20 +121,10 @@ def open_source(
             n_jobs=n_jobs,
             verbose=verbose,
         )
-    elif path.is_dir():
-        from ._manifests import open_embedded
-
-        source, not_run = open_embedded(path, encoders, random_state=random_state), []
-    elif path.suffix in (".csv", ".parquet") or path.exists():
+    else:
         from ._manifests import open_manifest
 
         source = open_manifest(path, chosen, random_state=random_state)
-    else:
-        names = ", ".join(map(repr, EXPERIMENT_DATASETS))
-        raise ValueError(
-            f"dataset must be one of {names}, a manifest (CSV or parquet) or a folder written by "
-            f"skxmodal embed, got {name!r}"
-        )
     return replace(source, first_seed=random_state, not_run=[*source.not_run, *not_run])
 
 
@@ -160,6 +173,7 @@ def _digits(
         [str(digit) for digit in range(10)],
         load,
         {"pair_noise": pair_noise, "skew": skew},
+        draws_pairs=True,
     )
 
 
@@ -207,6 +221,7 @@ def _instruments(
             "pair_noise": pair_noise,
             "skew": skew,
         },
+        draws_pairs=True,
     )
 
 
@@ -251,7 +266,27 @@ def _embeddings(
         [f"class {number}" for number in range(18)],
         load,
         {"rows": preset.rows, "pair_noise": pair_noise, "skew": skew},
+        draws_pairs=True,
+        embedded=True,
     )
+
+
+def file_facts(frame: Any) -> str:
+    """Hash which files a media table names, and their sizes and times."""
+    parts = []
+    for name in frame.columns:
+        for cell in frame[name]:
+            if isinstance(cell, (str, os.PathLike)):
+                path, fragment = split_fragment(cell)
+                try:
+                    told = os.stat(path)
+                    facts = f"{told.st_size} {told.st_mtime_ns}"
+                except (OSError, ValueError):
+                    facts = "missing"
+                parts += [os.path.abspath(path), fragment, facts]
+            else:
+                parts += ["", "", ""]
+    return hash_parts(*parts)
 
 
 def check_subset(source: Source, name: str, subset: Subset) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..embedders import AudioEmbedder, ImageEmbedder, embed_to_file
+from ..encoders import load_encoder
+from ..media import is_missing
 from ._data import Source, Subset, check_subset
 from ._stages import Stages, plain
 
@@ -76,11 +78,22 @@ def embed_subset(
                 arrays[f"view{number}"] = embed_to_file(
                     embedder, cells, folder / f"{number}.npy", verbose=verbose
                 )
+            if np.isnan(arrays[f"view{number}"][:, 0]).all():
+                first = next(cell for cell in cells if not is_missing(cell))
+                raise ValueError(
+                    f"no {modality} cell of the {name} subset of {source.name!r} can be read; the "
+                    f"first is {first!r}"
+                )
         return {**arrays, "target": subset.target, "notes": _notes(subset)}
 
     found = stages.arrays(
         f"{name} subset: {len(views)} encoders",
-        {"source": source.name, **source.identity, "views": views, "seed": seed},
+        {
+            "source": source.name,
+            **source.identity,
+            "fingerprints": fingerprints(source),
+            "seed": seed if source.draws_pairs or name != "translation" else None,
+        },
         compute,
     )
     notes = json.loads(str(found["notes"]))
@@ -90,6 +103,17 @@ def embed_subset(
         _as_labels(notes["relevance_labels"], found["target"]),
         notes["class_counts"],
     )
+
+
+def fingerprints(source: Source) -> dict[str, str]:
+    """By what the embeddings of each encoder are known."""
+    return {
+        f"{modality}: {encoder}": ""
+        if source.embedded
+        else load_encoder(encoder, modality).fingerprint
+        for modality, encoders in source.encoders.items()
+        for encoder in encoders
+    }
 
 
 def _notes(subset: Subset) -> np.ndarray:

@@ -57,7 +57,7 @@ def displays(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, dict[s
             "labels",
             "Figure 6: class distribution of the translation subset (labels were not used).",
             label_display(results),
-            {"per_class_scores": _f1_of_first_modality(results)},
+            _scores_beside_counts(results),
         )
 
 
@@ -131,8 +131,11 @@ def label_display(results: Mapping[str, Any]) -> LabelDistributionDisplay:
     return LabelDistributionDisplay(results["target_names"], next(iter(counts.values())))
 
 
-def _f1_of_first_modality(results: Mapping[str, Any]) -> np.ndarray:
-    """F1 by class of the first system, on the modality whose classes are counted."""
+def _scores_beside_counts(results: Mapping[str, Any]) -> dict[str, Any]:
+    """F1 by class, where its correlation with the class counts means something."""
     first, *_ = results["settings"]["systems"]
     modality = next(iter(results["label_distribution"]))
-    return np.asarray(results["analysis"][first]["targets"][modality]["f1"])
+    if results["rank_correlation"][modality] is None:
+        return {}
+    f1 = results["analysis"][first]["targets"][modality]["f1"]
+    return {"per_class_scores": np.asarray(f1)}

@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 
 from ..datasets import load_manifest
 from ..embedders import AudioEmbedder, ImageEmbedder, embed_to_file
-from ._data import Source, Subset
+from ._data import Source, Subset, file_facts
 from ._presets import SUBSETS
 from ._stages import make_folder, write_json
 
@@ -51,12 +51,13 @@ def open_manifest(
         )
 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    files = file_facts(data.frame)
     return Source(
         path.name,
         {name: list(encoders[name]) for name in _MODALITIES},
         data.target_names,
         load,
-        {"manifest": digest, "split_seed": random_state},
+        {"manifest": digest, "files": files, "split_seed": random_state},
     )
 
 
@@ -111,24 +112,35 @@ def embed_manifest(
             f"{', '.join(repr(name) for name in encoders if encoders[name])}"
         )
     make_folder(folder)
+    index = {
+        "target": np.asarray(data.target).tolist(),
+        "target_names": list(data.target_names),
+        "subset": None if getattr(data, "subset", None) is None else list(data.subset),
+    }
+    files = _files_of_before(folder / _INDEX, index)
     written: dict[Path, np.ndarray] = {}
-    files = []
     for modality, encoder in views:
         path = folder / f"{modality}-{_file_name(encoder)}.npy"
         embedder = embedders[modality](encoder, **options)
         written[path] = embed_to_file(embedder, list(data.frame[modality]), path, verbose=verbose)
-        files.append({"modality": modality, "encoder": encoder, "file": path.name})
-    subset = getattr(data, "subset", None)
-    write_json(
-        folder / _INDEX,
-        {
-            "files": files,
-            "target": np.asarray(data.target),
-            "target_names": list(data.target_names),
-            "subset": None if subset is None else list(subset),
-        },
-    )
+        entry = {"modality": modality, "encoder": encoder, "file": path.name}
+        if entry not in files:
+            files.append(entry)
+    write_json(folder / _INDEX, {"files": files, **index})
     return written
+
+
+def _files_of_before(index_file: Path, index: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of an earlier call for the same rows, with other encoders."""
+    try:
+        before = json.loads(index_file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    if any(before.get(key) != value for key, value in index.items()):
+        raise ValueError(
+            f"{str(index_file.parent)!r} holds the embeddings of other rows: choose another folder"
+        )
+    return before["files"]
 
 
 def open_embedded(
@@ -184,7 +196,7 @@ def open_embedded(
         "files": [(folder / row["file"]).stat().st_mtime_ns for row in index["files"]],
         "split_seed": random_state,
     }
-    return Source(folder.name, chosen, data.target_names, load, identity)
+    return Source(folder.name, chosen, data.target_names, load, identity, embedded=True)
 
 
 def _assign(
@@ -211,10 +223,14 @@ def _assign(
         rows = _split(data, place, random_state)
         # Without unlabelled pairs, those of the training subset serve, their labels unseen.
         rows["translation"] = pairs if len(pairs) else rows["train"][paired[rows["train"]]]
+    for name in ("retrieval", "test"):
+        # Without a label a row can neither be found rightly nor be predicted rightly.
+        rows[name] = rows[name][np.asarray(data.target)[rows[name]] >= 0]
     for name in SUBSETS:
         if len(rows[name]) < 2:
             raise ValueError(
-                f"the {name} subset of {place!r} has {len(rows[name])} row(s): it needs two or more"
+                f"the {name} subset of {place!r} has {len(rows[name])} labelled row(s): it "
+                "needs two or more"
             )
         for modality in _MODALITIES:
             if not present[modality].to_numpy()[rows[name]].any():
@@ -226,9 +242,11 @@ def _assign(
 
 
 def _split(data: Bunch, place: str, random_state: int) -> dict[str, np.ndarray]:
-    """Split the labelled rows, every class in the same shares."""
+    """Split the labelled rows, every class in the same shares; a file is in one part only."""
     random = np.random.RandomState(random_state)
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("retrieval", "train", "test")}
+    group = _groups(data.frame)
+    part_of: dict[int, str] = {}
+    parts: dict[str, list[int]] = {name: [] for name in ("retrieval", "train", "test")}
     for number, label in enumerate(data.target_names):
         rows = random.permutation(np.flatnonzero(np.asarray(data.target) == number))
         if len(rows) < _MIN_PER_CLASS:
@@ -236,14 +254,32 @@ def _split(data: Bunch, place: str, random_state: int) -> dict[str, np.ndarray]:
                 f"the class {label!r} of {place!r} has {len(rows)} sample(s): the experiment "
                 f"needs {_MIN_PER_CLASS} of each class, to choose encoders, to train and to test"
             )
-        n_held = {name: max(2, round(share * len(rows))) for name, share in _SHARES.items()}
-        parts["retrieval"].append(rows[: n_held["retrieval"]])
-        parts["test"].append(rows[n_held["retrieval"] : sum(n_held.values())])
-        parts["train"].append(rows[sum(n_held.values()) :])
-    return {
-        name: np.sort(np.concatenate(found)) if found else np.empty(0, dtype=int)
-        for name, found in parts.items()
-    }
+        wanted = {name: max(2, round(share * len(rows))) for name, share in _SHARES.items()}
+        wanted["train"] = len(rows)
+        for row in rows:
+            if group[row] not in part_of:
+                part_of[group[row]] = next(name for name, count in wanted.items() if count > 0)
+            name = part_of[group[row]]
+            wanted[name] -= 1
+            parts[name].append(row)
+    return {name: np.sort(np.array(rows, dtype=int)) for name, rows in parts.items()}
+
+
+def _groups(frame: Any) -> np.ndarray:
+    """Number rows so that those which share a file have the same number."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n_rows = len(frame)
+    first_with: dict[tuple[str, str], int] = {}
+    links = []
+    for name in frame.columns:
+        for row, cell in enumerate(frame[name]):
+            if isinstance(cell, (str, os.PathLike)):
+                links.append((row, first_with.setdefault((name, os.fspath(cell)), row)))
+    pairs = np.array(links, dtype=np.int32).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_rows, n_rows))
+    return connected_components(graph, directed=False)[1]
 
 
 def _target(data: Bunch, subset: str) -> np.ndarray:

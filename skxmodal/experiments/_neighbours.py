@@ -38,6 +38,7 @@ def draw_neighbours(
         if subset.frame is None:
             return {}
         table = concat_modalities(**joint)
+        n_indexed = min(int((~np.isnan(block[:, 0])).sum()) for block in joint.values())
         space = Projected(next(iter(joint.values())).shape[1]).fit(table)
         frame = subset.frame[list(joint)]
         labels = None
@@ -51,8 +52,7 @@ def draw_neighbours(
             y_gallery=labels,
             embeddings=table,
             n_queries=_N_QUERIES,
-            # A clip's own other half is no find.
-            n_neighbors=_N_NEIGHBOURS,
+            n_neighbors=min(_N_NEIGHBOURS, n_indexed),
             random_state=seed,
         ).plot()
         return {

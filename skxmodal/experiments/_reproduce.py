@@ -14,10 +14,11 @@ import numpy as np
 from joblib import cpu_count
 
 from ..embedders import list_encoders
+from ..encoders import load_encoder, spec_of
 from ..model_selection import TransferCurve
 from ..utils import check_choice, check_number, import_optional
 from ._data import Source, open_source
-from ._embedding import EmbeddedSubset, embed_subset
+from ._embedding import EmbeddedSubset, embed_subset, fingerprints
 from ._neighbours import draw_neighbours
 from ._pairs import K, best_pair, score_baselines, score_pairs
 from ._presets import PRESETS, SUBSETS, Preset
@@ -78,10 +79,14 @@ def reproduce(
     pair_noise, skew : float
         How noisy and how skewed the unlabelled pairs are (not for AudioSet, manifests and
         folders).
-    clips : path-like or None, default=None
-        Folder of AudioSet's clips, for ``dataset="audioset"``.
+    clips : path-like, "youtube" or None, default=None
+        AudioSet's clips, for ``dataset="audioset"``, as in
+        :func:`~skxmodal.datasets.fetch_audioset`.
     repeats : int, default=1
-        Number of seeds, from ``random_state`` on; with several there are 95 % intervals.
+        Number of seeds, from ``random_state`` on; with several there are 95 % intervals. A seed
+        draws networks, forests and the labelled samples mixed in, and the pairs of data sets
+        that are made up or drawn (instruments, digits, embeddings); AudioSet, manifests and
+        folders are split once, and their intervals do not cover that.
     out : str, path-like or None, default=None
         Folder for ``report.html``, ``results.json``, ``figures/`` and the finished stages, from
         which a run that was ended continues; ``None`` writes nothing.
@@ -165,13 +170,16 @@ def reproduce(
         "not_run": [*source.not_run, *_not_asked_for(source)],
         "stages": stages.log,
     }
-    drawing = None if folder is None else run.neighbours()
     results["seconds"] = round(time.perf_counter() - started, 1)
     if folder is not None:
         from ._report import write_report
 
-        say("drawing figures and writing the report")
         make_folder(folder)
+        # Before anything is drawn: no number is lost for want of a picture.
+        write_json(folder / "results.json", results)
+        drawing = run.neighbours()
+        say("drawing figures and writing the report")
+        results["seconds"] = round(time.perf_counter() - started, 1)
         write_json(folder / "results.json", results)
         write_report(results, folder, drawing)
     return results
@@ -199,6 +207,7 @@ class _Run:
         self.seeds = range(first_seed, first_seed + repeats)
         self.options: dict[str, Any] = {"n_jobs": n_jobs, "verbose": verbose}
         self.cache = cache
+        self._embedded: dict[tuple[str, int], EmbeddedSubset] = {}
         # Only the pairs are drawn anew with every seed.
         self.fixed = {
             name: self._embed(name, first_seed) for name in ("retrieval", "train", "test")
@@ -249,7 +258,7 @@ class _Run:
             self.systems[0],
             self.joint.retrieval,
             seed=self.seeds[0],
-            data_key=self._data_key(self.seeds[0]),
+            data_key=self._space_key(self.seeds[0]),
         )
 
     def _classify(self, seed: int, pair: dict[str, str]) -> dict[str, Any]:
@@ -263,7 +272,8 @@ class _Run:
             )
             for system in dict.fromkeys((*self.systems, "MMP"))
         }
-        key = {**key, **pair}
+        self.pair = pair
+        key = self._space_key(seed)
         curves = []
         for target in pair:
             runs = [(f"SM{target[0].upper()}", "MMP", True)]
@@ -299,33 +309,59 @@ class _Run:
         return {"curves": curves, "analysis": analysis}
 
     def _embed(self, name: str, seed: int) -> EmbeddedSubset:
-        return embed_subset(self.stages, self.source, name, seed, cache=self.cache, **self.options)
+        if not self.source.draws_pairs:
+            seed = self.seeds[0]
+        if (name, seed) not in self._embedded:
+            self._embedded[name, seed] = embed_subset(
+                self.stages, self.source, name, seed, cache=self.cache, **self.options
+            )
+        return self._embedded[name, seed]
+
+    def _space_key(self, seed: int) -> dict[str, Any]:
+        """What the joint spaces of a seed depend on."""
+        return {**self._data_key(seed), **self.pair, "max_epochs": self.preset.max_epochs}
 
     def _data_key(self, seed: int) -> dict[str, Any]:
         """What the embeddings of a seed depend on."""
         return {
             "source": self.source.name,
             **self.source.identity,
-            "encoders": self.source.encoders,
+            "encoders": fingerprints(self.source),
             "subsets": SUBSETS,
             "first_seed": self.seeds[0],
-            "data_seed": seed,
+            "data_seed": seed if self.source.draws_pairs else None,
         }
 
 
 def _table_1(source: Source) -> list[dict[str, Any]]:
     """The registered encoders, and which of them took part."""
-    rows = list_encoders()
-    rows = rows[rows["modality"].isin(list(source.encoders))]
-    return [
+    listed = list_encoders()
+    listed = listed[listed["modality"].isin(list(source.encoders))]
+    rows = [
         {
             **{name: row[name] for name in ("name", "modality", "dimension", "parameters")},
             "source": row["source"],
             "licence": row["licence"],
             "used": row["name"] in source.encoders[row["modality"]],
         }
-        for row in rows.to_dict("records")
+        for row in listed.to_dict("records")
     ]
+    known = {(row["modality"], row["name"]) for row in rows}
+    for modality, names in source.encoders.items():
+        unlisted = [name for name in names if (modality, name) not in known]
+        rows += [_row_of_unlisted(source, modality, name) for name in unlisted]
+    return rows
+
+
+def _row_of_unlisted(source: Source, modality: str, name: str) -> dict[str, Any]:
+    """What Table 1 says of an encoder that is a variant, or a provider's, or a folder's."""
+    row = {"name": name, "modality": modality, "dimension": 0, "parameters": 0}
+    row |= {"source": "", "licence": "", "used": True}
+    if not source.embedded:
+        spec = spec_of(name, modality)
+        row |= {"source": spec.source, "licence": spec.licence, "parameters": spec.parameters}
+        row["dimension"] = load_encoder(name, modality).n_features
+    return row
 
 
 def _not_asked_for(source: Source) -> list[str]:

@@ -95,15 +95,21 @@ class Stages:
             self._note(name, started, reused=True)
             return value
         self.say(name)
-        work = place.with_name(place.name + ".work")
+        work = place.with_name(f"{place.name}.work")
         make_folder(work)
         value = compute(work)
-        whole = place.with_name(place.name + ".part")
+        whole = place.with_name(f"{place.name}.{os.getpid()}.part")
         shutil.rmtree(whole, ignore_errors=True)
         whole.mkdir()
         write(whole, value)
         del value
-        whole.replace(place)
+        try:
+            whole.replace(place)
+        except OSError:
+            # Another run with the same folder was faster: the same result is there.
+            if not place.is_dir():
+                raise
+            shutil.rmtree(whole)
         shutil.rmtree(work, ignore_errors=True)
         self._note(name, started, reused=False)
         # As a later run will see it: both get the same bytes.

@@ -68,12 +68,12 @@ def rank_correlations(
 ) -> dict[str, dict[str, float] | None]:
     """Spearman correlation of class frequency among the pairs with F1, by target modality.
 
-    ``None`` where all classes are as frequent, or the frequencies are not known.
+    ``None`` with two classes, where all are as frequent, or where frequencies are not known.
     """
     found: dict[str, dict[str, float] | None] = {}
     for target, of_target in analysis["targets"].items():
         frequency, f1 = counts.get(target), of_target["f1"]
-        if frequency is None or len(set(frequency)) < 2 or len(set(f1)) < 2:
+        if frequency is None or len(f1) < 3 or len(set(frequency)) < 2 or len(set(f1)) < 2:
             found[target] = None
             continue
         result = spearmanr(frequency, f1)

@@ -146,6 +146,10 @@ class NeighboursDisplay:
         check_consistent_length(X_query, table, y_query)
         check_consistent_length(gallery, y_gallery)
         present = present_rows(X_query)
+        if embeddings is not None:
+            # A cell that is there but could not be read has no embedding to search with.
+            embedded = present_rows(embeddings)
+            present = {name: rows & embedded.get(name, False) for name, rows in present.items()}
         if directions is None:
             names = [name for name in present if name in set(map(str, gallery.columns))]
             directions = [(a, b) for a in names for b in names if a != b]

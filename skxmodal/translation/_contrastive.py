@@ -283,7 +283,16 @@ class ContrastiveTranslator(JointProjector):
         chosen = sampler.sample_pairs(
             {name: block[rows] for name, block in zip(self._names, blocks)}, random_state
         )
-        return [rows[np.asarray(chosen[name], dtype=np.intp)] for name in self._names]
+        found = []
+        for name in self._names:
+            numbers = np.asarray(chosen[name], dtype=np.intp)
+            if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(rows):
+                raise ValueError(
+                    f"the sampler chose row {numbers.min()} to {numbers.max()} of {name!r}, which "
+                    f"has {len(rows)}"
+                )
+            found.append(rows[numbers])
+        return found
 
     def _train(
         self,
@@ -454,7 +463,7 @@ def _encode_labels(y: Any, n_rows: int, loss: Any) -> np.ndarray:
         raise ValueError(f"y must have the shape ({n_rows},), got {labels.shape}")
     if labels.dtype.kind in "iu":
         return labels.astype(np.int64)
-    known = ~pd.isna(labels)
+    known = ~pd.isna(labels) & (labels != -1)
     codes = np.full(n_rows, -1, dtype=np.int64)
     codes[known] = np.unique(labels[known], return_inverse=True)[1]
     return codes

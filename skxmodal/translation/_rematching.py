@@ -149,7 +149,7 @@ class RematchedPairs(PairSampler):
             pairs[name][rows < 0] = np.nan
         seed = random_state.randint(np.iinfo(np.int32).max)
         if self.projector is None:
-            n_pairs = min(len(rows) for rows in chosen.values())
+            n_pairs = min(int((~np.isnan(block[:, 0])).sum()) for block in pairs.values())
             most = min(64, n_pairs // 2, *(block.shape[1] for block in blocks.values()))
             # More features than pairs would only cost time.
             projector = CCAProjector(

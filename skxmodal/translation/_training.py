@@ -144,10 +144,8 @@ class TranslationNet(NeuralNet):
         if n_processes() > 1:
             prefix = "train" if kwargs["training"] else "valid"
             names = f"{prefix}_loss", f"{prefix}_batch_size"
-            merged = merge_batch(
-                *(self.history[-1, "batches", -1, name] for name in names), self.device
-            )
-            for name, value in zip(names, merged):
+            loss, n_rows = (self.history[-1, "batches", -1, name] for name in names)
+            for name, value in zip(names, merge_batch(loss, n_rows, self.device)):
                 self.history.record_batch(name, value)
 
 

@@ -10,7 +10,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skxmodal.classification import JointTranslationClassifier
+from skxmodal.classification import JointTranslationClassifier, ModalityAgnosticClassifier
+from skxmodal.datasets import make_paired_embeddings
 from skxmodal.modalities import concat_modalities, select_modality
 from skxmodal.translation import CCAProjector, ContrastiveTranslator
 
@@ -26,7 +27,13 @@ EXPECTED_FAILURES = {
     [
         JointTranslationClassifier(
             ContrastiveTranslator(
-                4, hidden_dim=16, lr=0.05, max_epochs=80, patience=20, modalities="halves"
+                # Several steps an epoch: with one, early stopping judges five steps.
+                4,
+                hidden_dim=16,
+                lr=0.02,
+                batch_size=32,
+                max_epochs=10,
+                modalities="halves",
             )
         )
     ],
@@ -86,10 +93,49 @@ def test_agreement_carries_labels_to_a_modality_that_has_none(heard_and_seen):
     assert scores[1] > 0.9
 
 
+def on_wrong_pairs(model, class_sep, *, zero_shot):
+    """Score on pictures after skewed pairs, most of them wrong, and labelled samples."""
+    settings = {"n_features": {"audio": 30, "image": 30}, "n_classes": 6, "class_sep": class_sep}
+    pairs = make_paired_embeddings(
+        1000, subset="translation", pair_noise=0.6, skew=1.5, **settings
+    ).frame
+    train, test = (
+        make_paired_embeddings(300, subset=subset, **settings) for subset in ("train", "test")
+    )
+    known = train.frame.copy()
+    if zero_shot:
+        known.iloc[:, 30:] = np.nan
+    X = pd.concat([pairs, known], ignore_index=True)
+    y = np.concatenate([np.full(1000, -1), train.target])
+    return model.fit(X, y).score(select_modality(test.frame, "image"), test.target)
+
+
+def small_translator():
+    return ContrastiveTranslator(16, hidden_dim=64, batch_size=128, lr=3e-3, random_state=0)
+
+
+def test_agreement_carries_labels_over_wrong_pairs():
+    taught, not_taught = (
+        on_wrong_pairs(
+            JointTranslationClassifier(small_translator(), agreement=agreement), 2, zero_shot=True
+        )
+        for agreement in (1, 0)
+    )
+    assert taught > not_taught + 0.03
+
+
+def test_joint_training_beats_training_one_after_the_other():
+    together = JointTranslationClassifier(small_translator())
+    apart = ModalityAgnosticClassifier(small_translator(), random_state=0)
+    score_apart = on_wrong_pairs(apart, 1, zero_shot=False)
+    assert on_wrong_pairs(together, 1, zero_shot=False) > score_apart + 0.04
+
+
 def test_without_alpha_labels_teach_nothing(heard_and_seen):
     X, labels, _ = heard_and_seen
     model = jointly(5, alpha=0, agreement=0).fit(X, labels)
-    np.testing.assert_allclose(model.predict_proba(X), 1 / 3)
+    share = np.bincount(labels[labels >= 0]) / np.count_nonzero(labels >= 0)
+    np.testing.assert_allclose(model.predict_proba(X), np.tile(share, (400, 1)), rtol=1e-5)
 
 
 def test_the_space_is_one_of_translation(heard_and_seen):
@@ -218,6 +264,7 @@ def test_set_output_applies_to_transform(heard_and_seen):
     [
         ({"alpha": -1}, ValueError, "alpha must be a number >= 0"),
         ({"agreement": -1}, ValueError, "agreement must be a number >= 0"),
+        ({"joint__distributed": True}, ValueError, "joint must have distributed=False"),
         ({"joint": CCAProjector(2)}, TypeError, "joint must be an unfitted ContrastiveTranslator"),
     ],
 )

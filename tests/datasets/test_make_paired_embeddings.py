@@ -27,7 +27,7 @@ def test_labelled_subsets_are_balanced_and_the_translation_subset_is_unlabelled(
 def test_same_seed_same_bytes_and_other_seeds_views_and_subsets_differ():
     first = make_paired_embeddings(50, n_features=WIDTHS).frame
     assert first.equals(make_paired_embeddings(50, n_features=WIDTHS).frame)
-    for other in ({"random_state": 1}, {"view": 1}, {"subset": "test"}):
+    for other in ({"random_state": 1}, {"view": 1}, {"subset": "test"}, {"problem": 1}):
         assert not np.allclose(first, make_paired_embeddings(50, n_features=WIDTHS, **other).frame)
 
 
@@ -49,6 +49,15 @@ def test_a_skewed_subset_has_fewer_of_every_next_class():
     )
     share = np.bincount(drawn.causes) / 4000
     np.testing.assert_allclose(share, [9 / 13, 3 / 13, 1 / 13], atol=0.03)
+
+
+def test_samples_of_any_seed_belong_to_one_problem():
+    pairs = make_paired_embeddings(800, subset="translation", n_features=WIDTHS, random_state=5)
+    test = make_paired_embeddings(200, subset="test", n_features=WIDTHS)
+    joint = CCAProjector(16, reg=0.1).fit(pairs.frame)
+    heard, seen = (joint.transform(select_modality(test.frame, name)) for name in WIDTHS)
+    found = test.target[(heard @ seen.T).argmax(axis=1)]
+    assert (found == test.target).mean() > 0.5
 
 
 def test_a_joint_space_carries_labels_across_and_mispairing_costs():

@@ -8,7 +8,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skxmodal.embedders import MediaWarning, TextEmbedder, list_encoders, make_embedder
+from skxmodal.embedders import (
+    MediaWarning,
+    TextEmbedder,
+    embed_to_file,
+    list_encoders,
+    make_embedder,
+)
 from skxmodal.encoders import FunctionEncoder, HashingTextEncoder
 from skxmodal.media import MediaError
 
@@ -204,3 +210,16 @@ def test_trained_on_sounds_and_texts_it_predicts_pictures():
     model = ModalityAgnosticClassifier(joint, random_state=0).fit(learned, labels)
     pictures = select_modality(table[700:].reset_index(drop=True), "image")
     assert model.score(pictures, y[700:]) > 0.8
+
+
+def test_texts_go_to_a_file_by_what_they_say_not_as_paths(tmp_path):
+    named = tmp_path / "drum.txt"
+    named.write_text("one thing")
+    texts = [*TEXTS, str(named)]
+    path = tmp_path / "text.npy"
+    rows = embed_to_file(TextEmbedder(), texts, path, chunk_size=2)
+    np.testing.assert_array_equal(rows, TextEmbedder().fit_transform(texts))
+    named.write_text("another thing")  # a path would be noticed to have changed
+    assert len(embed_to_file(TextEmbedder(), texts, path)) == len(texts)
+    with pytest.raises(ValueError, match="of other media"):
+        embed_to_file(TextEmbedder(), [*texts[:-1], "an oboe"], path)

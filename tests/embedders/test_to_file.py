@@ -101,6 +101,13 @@ def test_an_error_names_the_row_of_the_whole_column(pictures, path):
     assert np.flatnonzero(np.isnan(written[:, 0])).tolist() == [3, 7]
 
 
+def test_a_strict_call_tells_of_what_a_lenient_one_left_out(pictures, path):
+    pictures[7] = "gone.png"
+    embed_to_file(ImageEmbedder(on_error="ignore"), pictures, path)
+    with pytest.raises(MediaError, match=r"^row 7, 'gone.png'"):
+        embed_to_file(ImageEmbedder(), pictures, path)
+
+
 def test_changed_files_are_noticed(tmp_path, path):
     from PIL import Image
 

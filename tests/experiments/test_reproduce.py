@@ -1,10 +1,14 @@
 """The experiment on real digits: what the paper found must be found again."""
 
 import json
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from skxmodal.datasets import load_manifest
+from skxmodal.datasets import load_manifest, make_instruments
+from skxmodal.embedders import MediaWarning
 from skxmodal.experiments import embed_manifest, reproduce
 from skxmodal.experiments._presets import PRESETS
 
@@ -138,6 +142,78 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(options, message, tmp_path
         reproduce(**options, out=tmp_path / "out")
     assert len(str(error.value).splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_edited_file_is_embedded_anew(manifest, few_draws, tmp_path):
+    from skxmodal.experiments._data import open_source
+
+    def identity():
+        return open_source(
+            manifest,
+            PRESETS["quick"],
+            encoders=OFFLINE,
+            pair_noise=0,
+            skew=1,
+            clips=None,
+            random_state=0,
+            n_jobs=None,
+            verbose=0,
+        ).identity
+
+    before = identity()
+    assert before == identity()
+    picture = load_manifest(manifest).frame["image"][0]
+    Path(picture).touch()
+    assert identity() != before
+
+
+def test_a_table_of_files_that_are_gone_keeps_no_stage(tmp_path):
+    lines = [f"gone{n}.wav,gone{n}.png,{'ab'[n % 2]}" for n in range(20)]
+    path = tmp_path / "gone.csv"
+    path.write_text("\n".join(["audio,image,label", *lines]) + "\n")
+    with (
+        pytest.warns(MediaWarning),
+        pytest.raises(ValueError, match=r"no audio cell of the .* can be read"),
+    ):
+        reproduce(path, encoders=OFFLINE, out=tmp_path / "out")
+    kept = [p.name for p in (tmp_path / "out" / "stages").iterdir() if p.suffix != ".work"]
+    assert kept == []
+
+
+def test_a_file_in_several_rows_is_in_one_part_only():
+    from sklearn.utils import Bunch
+
+    from skxmodal.experiments._manifests import _split
+
+    frame = pd.DataFrame(
+        {
+            "audio": [f"{n // 3}.wav" for n in range(60)],
+            "image": [f"{n}.png" for n in range(60)],
+        }
+    )
+    data = Bunch(frame=frame, target=np.arange(60) % 2, target_names=["a", "b"])
+    parts = _split(data, "table", random_state=0)
+    sounds = [set(frame["audio"].iloc[rows]) for rows in parts.values()]
+    assert sum(map(len, sounds)) == len(set.union(*sounds)) == 20
+    assert all(len(rows) for rows in parts.values())
+
+
+def test_two_classes_are_enough(tmp_path, few_draws):
+    make_instruments(60, classes=2, difficulty=0.1, out=tmp_path / "media")
+    results = reproduce(tmp_path / "media" / "manifest.csv", encoders=OFFLINE, out=tmp_path / "out")
+    assert results["rank_correlation"] == {"audio": None, "image": None}
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_embedding_again_adds_to_the_folder(manifest, tmp_path):
+    data = load_manifest(manifest)
+    embed_manifest(data, tmp_path / "out", encoders={"audio": ["mfcc"]})
+    embed_manifest(data, tmp_path / "out", encoders={"image": ["thumbnail"]})
+    files = json.loads((tmp_path / "out" / "index.json").read_text())["files"]
+    assert [entry["encoder"] for entry in files] == ["mfcc", "thumbnail"]
+    data.target = data.target[::-1]
+    with pytest.raises(ValueError, match="embeddings of other rows"):
+        embed_manifest(data, tmp_path / "out", encoders={"audio": ["mfcc"]})
 
 
 def rewritten(manifest, name, edit):
