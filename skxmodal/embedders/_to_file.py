@@ -166,7 +166,7 @@ def _raise_for_unread(embedder: Any, cells: list, rows: np.ndarray) -> None:
     """Tell of a cell that an earlier, more lenient call could not read."""
     if embedder.on_error != "raise":
         return
-    for row in np.flatnonzero(np.isnan(rows[:, 0])):
+    for row in np.flatnonzero(np.isnan(rows[:, 0])).tolist():
         if not is_missing(cells[row]):
             _embed_rows(embedder, cells, row, row + 1)
 

@@ -330,13 +330,14 @@ def _read_entry_points() -> None:
                 )
 
 
-for _encoder, _input, _source in (
+_BUILT_IN: tuple[tuple[Any, str, str], ...] = (
     (LogMelEncoder, "16000 Hz", "log mel spectrogram, 64 bands x 10 segments"),
     (MFCCEncoder, "16000 Hz", "Davis and Mermelstein 1980, 24 coefficients x 4 parts"),
     (HOGEncoder, "48 x 48", "Dalal and Triggs 2005"),
     (ThumbnailEncoder, "8 x 8", "Kasutani and Yamada 2001, its grid of colours"),
     (HashingTextEncoder, "text", "Weinberger et al. 2009, words and pieces of words"),
-):
+)
+for _encoder, _input, _source in _BUILT_IN:
     register_encoder(
         EncoderSpec(
             _encoder.name,

@@ -359,7 +359,7 @@ def _row_of_unlisted(source: Source, modality: str, name: str) -> dict[str, Any]
     row |= {"source": "", "licence": "", "used": True}
     if not source.embedded:
         spec = spec_of(name, modality)
-        row |= {"source": spec.source, "licence": spec.licence, "parameters": spec.parameters}
+        row |= {"source": spec.source, "licence": spec.licence, "parameters": spec.n_parameters}
         row["dimension"] = load_encoder(name, modality).n_features
     return row
 

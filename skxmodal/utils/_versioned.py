@@ -29,7 +29,7 @@ class VersionedState:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes and the version."""
-        state = super().__getstate__()  # type: ignore[misc]
+        state: Any = super().__getstate__()
         return {**state, _STAMP: __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
