@@ -62,12 +62,8 @@ class Outcome:
 
     n_read: int = 0
     n_refused: int = 0
+    n_inputs: int = 0
     findings: dict = field(default_factory=dict)  # what is wrong -> the first input
-
-    @property
-    def n_inputs(self):
-        """Number of inputs tried."""
-        return self.n_read + self.n_refused + len(self.findings)
 
 
 def mutated(data, seeds, random_state, tokens=()):
@@ -262,6 +258,7 @@ def fuzz(target, *, seconds=None, n_inputs=None, seed=0, keep=None):
         while (stop is None or time.monotonic() < stop) and outcome.n_inputs != n_inputs:
             good = target.seeds[random_state.integers(len(target.seeds))]
             data = mutated(good, target.seeds, random_state, target.tokens)
+            outcome.n_inputs += 1
             if keep is not None:  # what crashes the interpreter is still there afterwards
                 (keep / "last").write_bytes(data)
             faulthandler.dump_traceback_later(_HANG_S, exit=True)
@@ -302,6 +299,7 @@ def main(arguments=None):
             )
             total[name].n_read += found.n_read
             total[name].n_refused += found.n_refused
+            total[name].n_inputs += found.n_inputs
             total[name].findings = {**found.findings, **total[name].findings}
     n_findings = collections.Counter()
     for name, outcome in total.items():
