@@ -34,7 +34,10 @@ PROJECTORS = {
 CLASSIFIERS = {
     "classifier": ModalityAgnosticClassifier(CCAProjector(3), LogisticRegression()),
     "passthrough": ModalityAgnosticClassifier(CCAProjector(3), passthrough=True, random_state=0),
-    "joint classifier": JointTranslationClassifier(TRANSLATOR, random_state=0),
+    # Small batches: enough steps to learn something.
+    "joint classifier": JointTranslationClassifier(
+        clone(TRANSLATOR).set_params(batch_size=16, lr=0.02), random_state=0
+    ),
 }
 RETRIEVERS = {
     "retriever": CrossModalRetriever(CCAProjector(3), 3),
