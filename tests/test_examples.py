@@ -11,6 +11,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 needs_mirror = re.compile(r"\bfetch_\w+\(")
 
 
+# A list without a published digest says so when it is first fetched.
+@pytest.mark.filterwarnings("ignore:.*pinned on first use:UserWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(example, monkeypatch, tmp_path, request):
