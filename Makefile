@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow docs lint types format build-check dev clean help
+.PHONY: demo test test-slow bench docs lint types format build-check dev clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,9 +18,15 @@ test: $(VENV)/.installed-dev ## run the default tests
 test-slow: $(VENV)/.installed-dev ## run the slow tests
 	$(BIN)/python -m pytest -m "slow and not network"
 
+# On an idle machine, where waiting threads may spin.
+bench: $(VENV)/.installed-dev ## measure speed and memory: reports/bench
+	$(BIN)/python -m pip install --quiet -c constraints.txt librosa scikit-image
+	env -u OMP_WAIT_POLICY $(BIN)/python benchmarks/bench_all.py
+
 # Offline, unless SKXMODAL_DOCS_ONLINE is set. SPHINXOPTS="-D plot_gallery=0" runs no examples.
 docs: $(VENV)/.installed-docs ## build the documentation and run its gallery: docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html $(SPHINXOPTS) docs docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
 
 lint: $(VENV)/.installed-dev ## check style and spelling
 	$(BIN)/ruff check .

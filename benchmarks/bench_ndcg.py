@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import _measure
 import numpy as np
 
 N_SETS, N_LABELS, N_FEATURES, K = 400, 60, 128, 30
@@ -106,29 +107,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the size")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path, default=Path("reports/bench/ndcg.json"))
     options = parser.parse_args()
     if options.one:
         print(json.dumps(run_one(options.one[0], *map(int, options.one[1:]))))
         return
     small, large = (1_000, 20_000) if options.quick else (10_000, 200_000)
-    print(f"NDCG@{K}, {N_FEATURES} dimensions, {N_SETS} label sets")
     ours = run_apart("skxmodal", small, small, 3)
     wide = run_apart("skxmodal", small, large)
     reference = run_apart("sklearn", small, small)
-    rows = [
-        ("skxmodal", small, ours),
-        ("skxmodal", large, wide),
-        ("relevance matrix + sklearn", small, reference),
+    size = f"{small:,} x {small:,}"
+    lines = [
+        _measure.row(
+            f"retrieval_ndcg_score {size} against scikit-learn",
+            reference["seconds"] / ours["seconds"],
+            25,
+            50,
+            unit="x",
+            form=".0f",
+            note=f"{ours['seconds']:.2f} s for {reference['seconds']:.1f} s, one thread",
+        ),
+        # The reference orders by float32 products, where neighbours may be out of order.
+        _measure.row(
+            "the same, difference of the scores",
+            abs(reference["score"] - ours["score"]),
+            1e-6,
+            1e-6,
+            smaller=True,
+            form=".0e",
+        ),
+        _measure.row(
+            "the same, of the reference's memory",
+            100 * ours["megabytes"] / reference["megabytes"],
+            unit="%",
+            form=".1f",
+            note=f"{ours['megabytes']:.0f} MB for {reference['megabytes']:.0f} MB; "
+            f"{wide['megabytes']:.0f} MB for a gallery of {large:,}",
+        ),
     ]
-    for name, gallery, result in rows:
-        print(
-            f"  {name:27s} {small} x {gallery:6d} {result['seconds']:8.2f} s "
-            f"{result['megabytes']:8.0f} MB  score {result['score']:.12f}"
-        )
-    print(f"  {reference['seconds'] / ours['seconds']:.0f} times faster, ", end="")
-    print(f"{reference['megabytes'] / ours['megabytes']:.0f} times less memory, ", end="")
-    # The reference orders by float32 products, where neighbours may be out of order.
-    print(f"scores differ by {abs(reference['score'] - ours['score']):.1e}")
+    for line in lines:
+        _measure.show(line)
+    _measure.write(options.json, lines)
     if MIRROR.is_dir():
         print_random_ndcg()
 

@@ -7,10 +7,12 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
 
 from ..encoders import Encoder
 from ..media import MediaError, is_missing
@@ -59,12 +61,16 @@ def embed_cells(
         merged = cache.identify([cells[row] for row in distinct])
         distinct = [distinct[position] for position in merged.first]
         source[source >= 0] = merged.source[source[source >= 0]]
-    with progress_bar(
-        verbose=verbose,
-        description=f"embedding with {encoder.name}",
-        total=len(distinct),
-        unit="cell",
-    ) as bar:
+    with (
+        # Decoders work beside the encoder: threads that wait for a product would slow them.
+        _numpy_threads().limit(limits=1, user_api="blas"),
+        progress_bar(
+            verbose=verbose,
+            description=f"embedding with {encoder.name}",
+            total=len(distinct),
+            unit="cell",
+        ) as bar,
+    ):
         stream = CellStream(
             cells,
             distinct,
@@ -89,6 +95,12 @@ def embed_cells(
             stacklevel=4,
         )
     return _spread(embeddings, source)
+
+
+@lru_cache
+def _numpy_threads() -> ThreadpoolController:
+    """Return the control of NumPy's threads; looking for them takes a millisecond."""
+    return ThreadpoolController()
 
 
 class CellStream:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -61,8 +61,8 @@ class LogMelEncoder:
             window = media[start:stop]
             if len(window) < _FRAME:
                 window = np.pad(window, (0, _FRAME - len(window)))
-            starts = np.linspace(0, len(window) - _FRAME, frames.shape[1]).round().astype(int)
-            frames[index] = window[starts[:, np.newaxis] + np.arange(_FRAME)]
+            # Nothing is out of range; "clip" spares a copy of the result.
+            np.take(window, _frame_samples(len(window)), out=frames[index], mode="clip")
         return frames
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
@@ -98,3 +98,11 @@ class LogMelEncoder:
         rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
         falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
         return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _frame_samples(n_samples: int) -> np.ndarray:
+    """Return which samples of a window are in each frame, ``(100, 400)``."""
+    n_frames = _N_SEGMENTS * _FRAMES_PER_SEGMENT
+    starts = np.linspace(0, n_samples - _FRAME, n_frames).round().astype(int)
+    return starts[:, np.newaxis] + np.arange(_FRAME)

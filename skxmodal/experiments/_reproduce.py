@@ -69,7 +69,7 @@ def reproduce(
         ``"paper"`` takes the sizes of the paper's Table 2 where the data set allows, and ten
         points a curve; it trains translators for 20 epochs at most to compare pairs of encoders,
         and for 80 with the best pair. ``"quick"`` takes about a thirtieth of the rows, five points
-        with two draws each, and 200 epochs at most.
+        with two draws each, at most 60 epochs where pairs are compared and 200 for the best.
     encoders : dict of str to sequence of str or None, default=None
         Encoders of ``"audio"`` and of ``"image"``, of which all pairs are compared. ``None``:
         those that need no download. One whose weights or packages cannot be had is left out,

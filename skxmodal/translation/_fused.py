@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-#: A block of similarities fills 4 MB at a batch of 4096 rows: about what a core's cache holds.
-BLOCK_ELEMENTS = 2**20
+#: A block of similarities has 8 MB: large enough for products near the processor's limit.
+BLOCK_ELEMENTS = 2**21
 _MIN_BLOCK_ROWS = 32
 
 

@@ -23,6 +23,10 @@ class InputLayer(nn.Linear):
 
     In training the map is folded into the weights, so that the inputs, by far the largest
     arrays of a step, are read once and never copied.
+
+    The bias stays as it was drawn: batch normalisation takes any constant away, so its gradient
+    is zero but for rounding, which Adam would scale up to steps that differ from machine to
+    machine.
     """
 
     mean: torch.Tensor
@@ -30,6 +34,7 @@ class InputLayer(nn.Linear):
 
     def __init__(self, mean: np.ndarray, scale: float, n_out: int) -> None:
         super().__init__(len(mean), n_out)
+        self.bias.requires_grad_(False)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
 
