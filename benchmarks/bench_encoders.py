@@ -29,6 +29,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _measure
 import numpy as np
 
 CLIPS = 64  # of one second, or pictures, in one call, at most
@@ -257,6 +258,32 @@ def line(row):
     )
 
 
+def format_table(rows, facts):
+    """Lay the rows out as reStructuredText."""
+    told = ", ".join(f"{name} {value}" for name, value in facts.items())
+    head = ("encoder", "back end", "items/s", "of the peak", "against", "required", "verdict")
+    lines = [f"Measured on: {told}.", "", ".. list-table::", "   :header-rows: 1", ""]
+    verdicts = {True: "PASS", False: "SHORT", None: ""}
+    for cells in [
+        head,
+        *(
+            (
+                row["row"],
+                row["backend"],
+                f"{row['items_per_s']:.1f}",
+                f"{row['share_of_peak']:.0%}" if row.get("share_of_peak") else "",
+                f"{row['ratio']:.2f} x" if row.get("ratio") else "",
+                row["target"],
+                verdicts[row["reached"]],
+            )
+            for row in rows
+        ),
+    ]:
+        lines.append(f"   * - {cells[0]}")
+        lines += [f"     - {cell}".rstrip() for cell in cells[1:]]
+    return "\n".join(lines) + "\n"
+
+
 def main():
     """Run the benchmarks that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -274,6 +301,7 @@ def main():
     parser.add_argument("--no-reference", action="store_true")
     parser.add_argument("--only", choices=["networks", "front-ends"])
     parser.add_argument("--json", type=Path, help="where to write the rows")
+    parser.add_argument("--table", type=Path, help="write the documentation's table here")
     arguments = parser.parse_args()
 
     import torch
@@ -312,14 +340,12 @@ def main():
                 print(line(row), flush=True)
     if reference is not None:
         reference.close()
+    facts = _measure.machine(threads=arguments.threads, clock=arguments.clock)
     if arguments.json is not None:
-        report = {
-            "threads": arguments.threads,
-            "clock": arguments.clock,
-            "torch": torch.__version__,
-            "rows": rows,
-        }
+        report = {"machine": facts, "rows": rows}
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    if arguments.table is not None:
+        arguments.table.write_text(format_table(rows, facts), "utf-8")
 
 
 if __name__ == "__main__":

