@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,9 @@ def embed_to_file(
                 f"{str(path)!r} holds the embeddings of other media or of another encoder: "
                 "delete it, or choose another path"
             )
+        # Left by a process that was killed at the very end; the folder may be read-only by now.
+        with suppress(OSError):
+            state_file.unlink()
         found = np.load(path, mmap_mode="r")
         _raise_for_unread(embedder, cells, found)
         return found

@@ -89,28 +89,28 @@ class Stages:
             self._note(name, started, reused=False)
             return value
         place = self.folder / f"{_slug(name)}-{_digest(name, depends_on)}"
+        work = place.with_name(f"{place.name}.work")
         if place.is_dir():
             self.say(f"{name} (kept from an earlier run)")
+            _clear_away(place, work)
             value = read(place)
             self._note(name, started, reused=True)
             return value
         self.say(name)
-        work = place.with_name(f"{place.name}.work")
         make_folder(work)
         value = compute(work)
         whole = place.with_name(f"{place.name}.{os.getpid()}.part")
         shutil.rmtree(whole, ignore_errors=True)
         whole.mkdir()
-        write(whole, value)
-        del value
         try:
+            write(whole, value)
             whole.replace(place)
         except OSError:
             # Another run with the same folder was faster: the same result is there.
             if not place.is_dir():
                 raise
-            shutil.rmtree(whole)
-        shutil.rmtree(work, ignore_errors=True)
+        del value
+        _clear_away(place, work)
         self._note(name, started, reused=False)
         # As a later run will see it: both get the same bytes.
         return read(place)
@@ -118,6 +118,12 @@ class Stages:
     def _note(self, name: str, started: float, *, reused: bool) -> None:
         seconds = round(time.perf_counter() - started, 2)
         self.log.append({"name": name, "seconds": seconds, "reused": reused})
+
+
+def _clear_away(place: Path, work: Path) -> None:
+    """Delete what served to make a stage, and what killed runs left of it."""
+    for leftover in (work, *place.parent.glob(f"{place.name}.*.part")):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def make_folder(folder: Path) -> None:

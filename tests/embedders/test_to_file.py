@@ -65,6 +65,14 @@ def test_a_whole_file_is_not_made_again(pictures, path):
     assert not calls
 
 
+def test_what_a_kill_at_the_very_end_left_is_cleared_away(pictures, path):
+    embed_to_file(ImageEmbedder(), pictures, path)
+    state_file = path.with_name(path.name + ".part.json")
+    state_file.write_text("{}")
+    embed_to_file(ImageEmbedder(), pictures, path)
+    assert not state_file.exists()
+
+
 def test_a_whole_file_of_other_media_is_not_overwritten(pictures, path):
     embed_to_file(ImageEmbedder(), pictures, path)
     before = path.read_bytes()

@@ -1,6 +1,7 @@
 """Stages: kept when finished, done again when what they depend on changed."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -73,6 +74,28 @@ def test_a_stage_that_fails_leaves_nothing_that_looks_finished(stages):
     assert stages.record("a", {}, compute) == 1
     assert kept["half"] == "half"  # what helps to continue was still there
     assert not list(stages.folder.glob("*.work"))
+
+
+def test_what_killed_runs_left_of_a_stage_is_cleared_away(stages):
+    stages.record("a", {}, counted([], 1))
+    (place,) = stages.folder.iterdir()
+    for again in range(2):
+        if again:
+            shutil.rmtree(place)
+        for suffix in (".work", ".1234.part"):
+            place.with_name(place.name + suffix).mkdir(exist_ok=True)
+        assert stages.record("a", {}, counted([], 1)) == 1
+        assert list(stages.folder.iterdir()) == [place]
+
+
+def test_a_stage_that_another_run_finished_meanwhile_is_taken(stages):
+    def compute(folder):
+        # The other run finishes, and clears this one's leftovers away, while this one computes.
+        stages.record("a", {}, counted([], 1))
+        return 1
+
+    assert stages.record("a", {}, compute) == 1
+    assert [path.suffix for path in stages.folder.iterdir()] == [""]
 
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
