@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test test-slow bench docs lint types format build-check dev clean help
+.PHONY: demo test test-slow test-oldest bench docs lint types format build-check audit sbom dev clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,12 @@ test: $(VENV)/.installed-dev ## run the default tests
 
 test-slow: $(VENV)/.installed-dev ## run the slow tests
 	$(BIN)/python -m pytest -m "slow and not network"
+
+# Where PyPI's torch is too large, point PIP_EXTRA_INDEX_URL at its CPU builds.
+test-oldest: ## install the oldest supported versions in .venv-oldest and run the default tests
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --progress-bar on -c constraints-oldest.txt -e ".[test]"
+	$(VENV)-oldest/bin/python -m pytest
 
 # On an idle machine, where waiting threads may spin.
 bench: $(VENV)/.installed-dev ## measure speed and memory: reports/bench
@@ -40,6 +46,15 @@ build-check: $(VENV)/.installed-dev ## build wheel and sdist twice; compare them
 	$(BIN)/python -m pip install --quiet build
 	$(BIN)/python tests/check_build.py
 
+# The tools live in an environment of their own: what they bring is not audited, nor listed.
+audit: $(VENV)/.installed $(VENV)/tools/.installed ## ask the advisory database about what is installed
+	PIPAPI_PYTHON_LOCATION=$(abspath $(BIN)/python) $(VENV)/tools/bin/pip-audit --skip-editable
+
+sbom: $(VENV)/.installed $(VENV)/tools/.installed ## list what is installed: reports/sbom.cdx.json
+	mkdir -p reports
+	$(VENV)/tools/bin/cyclonedx-py environment --pyproject pyproject.toml \
+		--output-file reports/sbom.cdx.json $(BIN)/python
+
 format: $(VENV)/.installed-dev ## reformat the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,9 +73,14 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/tools/.installed: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python -m pip install --quiet pip-audit cyclonedx-bom
+	@touch $@
+
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --progress-bar on -c constraints.txt -e ".[docs]"
 	@touch $@ $(VENV)/.installed
 
 clean: ## delete the environment and everything that was built
-	rm -rf $(VENV) build dist reports docs/_build docs/auto_examples docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest build dist reports docs/_build docs/auto_examples docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -266,6 +266,8 @@ class TestMelt:
             ],
         )
 
+    # pandas 2 announces what pandas 3 does.
+    @pytest.mark.filterwarnings("ignore:The behavior of DataFrame concatenation:FutureWarning")
     def test_of_a_media_table_has_a_row_for_each_present_modality(self, media):
         melted, y, modality = melt_modalities(media, [0, 1, 2, 3])
         assert type(melted) is type(media)

@@ -7,16 +7,15 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from threadpoolctl import ThreadpoolController
 
 from ..encoders import Encoder
 from ..media import MediaError, is_missing
 from ..utils import progress_bar
+from ..utils._threads import one_numpy_thread
 from ._cache import EmbeddingCache
 
 _AHEAD_PER_WORKER = 8
@@ -63,7 +62,7 @@ def embed_cells(
         source[source >= 0] = merged.source[source[source >= 0]]
     with (
         # Decoders work beside the encoder: threads that wait for a product would slow them.
-        _numpy_threads().limit(limits=1, user_api="blas"),
+        one_numpy_thread(),
         progress_bar(
             verbose=verbose,
             description=f"embedding with {encoder.name}",
@@ -95,12 +94,6 @@ def embed_cells(
             stacklevel=4,
         )
     return _spread(embeddings, source)
-
-
-@lru_cache
-def _numpy_threads() -> ThreadpoolController:
-    """Return the control of NumPy's threads; looking for them takes a millisecond."""
-    return ThreadpoolController()
 
 
 class CellStream:

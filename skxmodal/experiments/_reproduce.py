@@ -355,8 +355,8 @@ def _table_1(source: Source) -> list[dict[str, Any]]:
 
 def _row_of_unlisted(source: Source, modality: str, name: str) -> dict[str, Any]:
     """What Table 1 says of an encoder that is a variant, or a provider's, or a folder's."""
-    row = {"name": name, "modality": modality, "dimension": None, "parameters": None}
-    row |= {"source": "", "licence": "", "used": True}
+    row: dict[str, Any] = {"name": name, "modality": modality}
+    row |= {"dimension": None, "parameters": None, "source": "", "licence": "", "used": True}
     if not source.embedded:
         spec = spec_of(name, modality)
         row |= {"source": spec.source, "licence": spec.licence, "parameters": spec.n_parameters}

@@ -93,11 +93,11 @@ def test_agreement_carries_labels_to_a_modality_that_has_none(heard_and_seen):
     assert scores[1] > 0.9
 
 
-def on_wrong_pairs(model, class_sep, *, zero_shot):
+def on_wrong_pairs(model, class_sep, *, zero_shot, pair_noise=0.6):
     """Score on pictures after skewed pairs, most of them wrong, and labelled samples."""
     settings = {"n_features": {"audio": 30, "image": 30}, "n_classes": 6, "class_sep": class_sep}
     pairs = make_paired_embeddings(
-        1000, subset="translation", pair_noise=0.6, skew=1.5, **settings
+        1000, subset="translation", pair_noise=pair_noise, skew=1.5, **settings
     ).frame
     train, test = (
         make_paired_embeddings(300, subset=subset, **settings) for subset in ("train", "test")
@@ -117,11 +117,14 @@ def small_translator():
 def test_agreement_carries_labels_over_wrong_pairs():
     taught, not_taught = (
         on_wrong_pairs(
-            JointTranslationClassifier(small_translator(), agreement=agreement), 2, zero_shot=True
+            JointTranslationClassifier(small_translator(), agreement=agreement),
+            2,
+            zero_shot=True,
+            pair_noise=0.8,
         )
         for agreement in (1, 0)
     )
-    assert taught > not_taught + 0.03
+    assert taught > not_taught + 0.04  # 0.66 and 0.53
 
 
 def test_joint_training_beats_training_one_after_the_other():

@@ -62,7 +62,7 @@ def waits(monkeypatch):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(_http, "_READ_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(_http, "_READ_TIMEOUT_S", 0.5)
 
 
 def fetch(remote, home, **options):
@@ -291,7 +291,7 @@ class TestStalls:
         monkeypatch.setattr(requests.Session, "get", get)
         monkeypatch.setattr(_http, "_CONNECT_TIMEOUT_S", 20.0)
         assert fetch(remote, home) == BODY
-        assert limits == [(20.0, 0.1)]
+        assert limits == [(20.0, 0.5)]
 
     def test_a_body_that_stops_is_continued(self, remote, file_server, mishaps, home):
         mishaps.append(stall(CUT))
@@ -301,7 +301,7 @@ class TestStalls:
     def test_a_body_that_stops_for_ever_is_reported(self, remote, mishaps, home, monkeypatch):
         monkeypatch.setattr(_http, "_ATTEMPTS", 2)
         mishaps.extend([stall(CUT), stall(0)])
-        with pytest.raises(RemoteFileError, match=r"sent nothing for 0\.1 s, 2 times in a row"):
+        with pytest.raises(RemoteFileError, match=r"sent nothing for 0\.5 s, 2 times in a row"):
             fetch(remote, home)
         assert left(home) == ["file.bin.part", "file.bin.part.json"]
 
@@ -310,7 +310,7 @@ class TestStalls:
     ):
         monkeypatch.setattr(_http, "_ATTEMPTS", 1)
         mishaps.append(lambda *_: file_server.closing.wait(30))
-        with pytest.raises(RemoteFileError, match=r"did not answer for 0\.1 s"):
+        with pytest.raises(RemoteFileError, match=r"did not answer for 0\.5 s"):
             fetch(remote, home)
 
     def test_a_body_that_trickles_counts_as_one_that_has_stopped(
@@ -324,7 +324,7 @@ class TestStalls:
         monkeypatch.setattr(_http, "_ATTEMPTS", 1)
         monkeypatch.setattr(_http, "_SLOWEST", 10**6)
         mishaps.append(trickle)
-        with pytest.raises(RemoteFileError, match=r"sent only \d+ bytes in 0 s"):
+        with pytest.raises(RemoteFileError, match=r"sent only \d+ bytes in \d s"):
             fetch(remote, home)
 
 

@@ -50,6 +50,7 @@ sys.exit(any(child.exitcode for child in children))
 """
 
 # Thirty children, each killed at a random instant; what one has finished, the next begins anew.
+# Every other one is killed only once it receives something, however slow the machine.
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -59,13 +60,21 @@ from skxmodal.datasets._remote import RemoteFile, fetch_file
 
 remote = RemoteFile(sys.argv[1], sys.argv[2], "CC0")
 goal = remote.place(Path(sys.argv[3]))
+part = goal.with_name(goal.name + ".part")
 random.seed(0)
-for _ in range(30):
+
+def received():
+    return part.stat().st_size if part.exists() else 0
+
+for number in range(30):
+    before = received()
     child = os.fork()
     if not child:
         fetch_file(remote, data_home=sys.argv[3])
         os._exit(0)
-    time.sleep(random.uniform(0.01, 0.25))
+    while number % 2 and not goal.exists() and received() == before:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0.01, 0.1 if number % 2 else 0.25))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     if goal.exists():

@@ -81,14 +81,14 @@ def _of_ours(caught):
     return [warning for warning in caught if warning.category is MediaWarning]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)  # building the corpus is not counted
 @pytest.mark.parametrize("number", range(N_REPRESENTATIVE))
 def test_a_bad_file_is_a_row_or_the_named_error(number, cases, alone):
     check(cases[number * len(cases) // N_REPRESENTATIVE], cases, alone)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)  # building the corpus is not counted
 @pytest.mark.parametrize("number", range(N_CASES))
 def test_every_bad_file_is_a_row_or_the_named_error(number, cases, alone):
     check(cases[number], cases, alone)

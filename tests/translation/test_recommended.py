@@ -47,7 +47,7 @@ def test_re_pairing_finds_more_pictures_of_the_right_kind_than_kernel_cca_alone(
         for n_iter in found:
             joint = small(n_iter=n_iter, attraction=0.0).fit(X)
             found[n_iter] += found_share(joint, X, {"audio": heard, "image": seen}) / 3
-    assert found[3] > found[0] + 0.04
+    assert found[3] > found[0] + 0.03
 
 
 def test_attraction_closes_the_gap_between_modalities(table):

@@ -19,7 +19,7 @@ def test_rematched_pairs_are_right_where_half_of_the_pairs_are_wrong(noisy):
     before = right_share({"audio": np.arange(400), "image": np.arange(400)}, kinds)
     after = right_share(RematchedPairs().sample_pairs(blocks, random_state=0), kinds)
     assert before < 0.7
-    assert after > 0.85
+    assert after > before + 0.15
 
 
 def test_a_second_round_does_not_undo_the_first(noisy):
@@ -57,7 +57,7 @@ def test_balance_gives_rare_kinds_more_pairs(noisy):
     blocks, kinds = noisy
     rarest = {}
     for balance in (None, "clusters"):
-        sampler = RematchedPairs(pair_noise=1.0, balance=balance, n_clusters=12, n_pairs=2000)
+        sampler = RematchedPairs(pair_noise=1.0, balance=balance, n_clusters=12, n_pairs=8000)
         chosen = sampler.sample_pairs(blocks, random_state=0)
         rarest[balance] = (kinds["audio"][chosen["audio"]] == 5).mean()
     assert rarest["clusters"] > 1.3 * rarest[None]

@@ -65,6 +65,8 @@ def test_the_number_of_pairs_is_as_asked(name, noisy):
 def test_a_translator_takes_the_name_and_beats_chance(name, noisy):
     blocks, kinds = noisy
     X = concat_modalities(**blocks).astype(np.float32)
+    # A ninth of the pairs wrong, and no early stopping: 0.88 to 1.0 over seeds and samplers.
+    few_wrong = (kinds["audio"] == kinds["image"]) | (np.arange(400) % 4 == 0)
     translator = ContrastiveTranslator(
         6,
         hidden_dim=16,
@@ -72,12 +74,13 @@ def test_a_translator_takes_the_name_and_beats_chance(name, noisy):
         lr=0.01,
         loss="symmetric_margin",
         sampler=name,
+        validation_fraction=0,
         random_state=0,
-    ).fit(X)
+    ).fit(X[few_wrong])
     heard = translator.transform(select_modality(X, "audio"))
     seen = translator.transform(select_modality(X, "image"))
     found = kinds["image"][(heard @ seen.T).argmax(axis=1)]
-    assert (found == kinds["audio"]).mean() > 0.6  # the most frequent kind alone has 0.37
+    assert (found == kinds["audio"]).mean() > 0.65  # the most frequent kind alone has 0.37
 
 
 def test_balanced_pairs_are_more_even_than_the_pairs(noisy):
@@ -88,9 +91,16 @@ def test_balanced_pairs_are_more_even_than_the_pairs(noisy):
 
 def test_dpp_pairs_are_more_even_than_as_many_random_pairs(noisy):
     blocks, kinds = noisy
-    chosen = DPPPairs(n_pairs=60).sample_pairs(blocks, random_state=0)["audio"]
-    random = np.random.default_rng(0).permutation(400)[:60]
-    assert evenness(chosen, kinds["audio"]) > evenness(random, kinds["audio"])
+    sampler = DPPPairs(n_pairs=60)
+    draws = {
+        "dpp": [sampler.sample_pairs(blocks, random_state=seed)["audio"] for seed in range(5)],
+        "random": [np.random.default_rng(seed).permutation(400)[:60] for seed in range(5)],
+    }
+    mean = {
+        name: np.mean([evenness(rows, kinds["audio"]) for rows in drawn])
+        for name, drawn in draws.items()
+    }
+    assert mean["dpp"] > mean["random"]
 
 
 def test_dpp_pairs_are_drawn_without_replacement(noisy):

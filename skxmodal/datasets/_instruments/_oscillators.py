@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...utils._threads import one_numpy_thread
+
 Array = NDArray[Any]
 #: ``spectrum(frequencies, brightness)``: amplitudes of harmonics at the given frequencies (Hz),
 #: ``brightness`` a column of levels in [0, 1]; the result is (n_levels, n_harmonics).
@@ -131,7 +133,9 @@ def decaying_modes(
     fine = np.exp(np.multiply.outer(exponents, np.arange(_BLOCK)))
     left = np.concatenate([coarse.real, -coarse.imag], axis=1).astype(np.float32)
     right = np.concatenate([fine.real, fine.imag], axis=0).astype(np.float32)
-    return (left @ right).reshape(-1)[:n_samples]
+    # Some kernels add up in another order with two threads than with one.
+    with one_numpy_thread():
+        return (left @ right).reshape(-1)[:n_samples]
 
 
 # The points of the z plane where string loops are evaluated: a circle a little outside the unit

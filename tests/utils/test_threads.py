@@ -1,0 +1,41 @@
+"""One thread for NumPy's products, for as long as anybody asks for it."""
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skxmodal.utils._threads import one_numpy_thread
+
+
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def test_products_have_one_thread_and_then_as_many_as_before():
+    before = threads()
+    with one_numpy_thread():
+        assert threads() == {1}
+    assert threads() == before
+
+
+def test_the_limit_lasts_until_the_last_one_leaves_it():
+    before = threads()
+    first, second = one_numpy_thread(), one_numpy_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert threads() == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before
+
+
+def test_an_error_ends_the_limit():
+    before = threads()
+    with pytest.raises(KeyError), one_numpy_thread():
+        raise KeyError
+    assert threads() == before
