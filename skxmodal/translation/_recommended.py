@@ -11,9 +11,10 @@ from sklearn.utils import check_random_state
 
 from ..utils import check_choice, check_number
 from ._kernel_features import KernelFeatures, leading_eigenvectors
-from ._kernel_moments import MAX_RANK, REG_GRID, Centred, falling, held_out_correlations, solve
+from ._kernel_moments import MAX_RANK, REG_GRID, falling, held_out_correlations, solve
 from ._projector import JointProjector, paired_rows
 from ._rematching import distinct_rows, pair_agreement, partner_matrix
+from ._weighted_pairs import Items, aligned_vectors, halves_of, original_pairs, weighted_moments
 
 _CHUNK_ROWS = 8192
 _SAMPLE_ROWS = 5000
@@ -184,7 +185,7 @@ class RematchedProjector(JointProjector):
                 name, array[items[name].rows, columns[name]], random_state
             )
         original = {
-            (a, b): _original_pairs(items[a], items[b], paired[a] & paired[b])
+            (a, b): original_pairs(items[a], items[b], paired[a] & paired[b])
             for a, b in combinations(names, 2)
             if (paired[a] & paired[b]).any()
         }
@@ -200,7 +201,7 @@ class RematchedProjector(JointProjector):
                 couple: self._rematch(vectors, couple, matrix, noise[couple], random_state)
                 for couple, matrix in original.items()
             }
-            centred = _weighted(features, pairs)
+            centred = weighted_moments(features, pairs)
             directions, correlations = solve(centred, self.reg, units, self._n_solved)
             weights = np.clip(correlations, 0, 1)
             directions = {name: d * weights for name, d in directions.items()}
@@ -220,7 +221,7 @@ class RematchedProjector(JointProjector):
         present: dict[str, np.ndarray],
         name: str,
         priority: np.ndarray,
-    ) -> _Items:
+    ) -> Items:
         """Find the distinct contents of a modality; of many, a part."""
         rows = np.flatnonzero(present[name])
         index, inverse = distinct_rows(array[rows, columns[name]])
@@ -235,7 +236,7 @@ class RematchedProjector(JointProjector):
             place[chosen] = np.arange(self.max_items)
             index = index[chosen]
             number[rows] = place[inverse]
-        return _Items(rows[index], number)
+        return Items(rows[index], number)
 
     def _features_of_items(
         self, name: str, block: np.ndarray, random_state: np.random.RandomState
@@ -273,8 +274,8 @@ class RematchedProjector(JointProjector):
         random_state: np.random.RandomState,
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[tuple[str, str], float]]:
         """CCA on the pairs as they are: ridge, weights and share of wrong pairs by halves."""
-        halves = _halves(original, random_state)
-        sides = [_weighted(features, half) for half in halves]
+        halves = halves_of(original, random_state)
+        sides = [weighted_moments(features, half) for half in halves]
         # Each half is judged by what the other teaches.
         judged = [
             (side, half, other)
@@ -292,7 +293,7 @@ class RematchedProjector(JointProjector):
                 best = total, reg, curve
         assert best is not None
         _, reg, curve = best
-        centred = _weighted(features, original)
+        centred = weighted_moments(features, original)
         directions, correlations = solve(centred, reg, units, self._n_solved)
         weights = falling(curve)
         if weights[0] <= 0:
@@ -306,7 +307,7 @@ class RematchedProjector(JointProjector):
             vectors = _place(features, learned, side.means)
             for couple, matrix in half.items():
                 wrong[couple].append(
-                    pair_agreement(*_aligned(vectors, couple, matrix), random_state)[1]
+                    pair_agreement(*aligned_vectors(vectors, couple, matrix), random_state)[1]
                 )
         noise = {couple: float(np.mean(found)) if found else 0.0 for couple, found in wrong.items()}
         return {name: d * weights for name, d in directions.items()}, centred.means, noise
@@ -322,7 +323,7 @@ class RematchedProjector(JointProjector):
         """Weigh new pairs and the original ones that agree, by the share of wrong ones."""
         first, second = couple
         matches = partner_matrix(vectors[first], vectors[second], self.n_partners)
-        agreement, _ = pair_agreement(*_aligned(vectors, couple, original), random_state)
+        agreement, _ = pair_agreement(*aligned_vectors(vectors, couple, original), random_state)
         listed = original.tocoo()
         kept = agreement >= np.quantile(agreement, noise)
         agreeing = sparse.csr_matrix(
@@ -358,14 +359,6 @@ class RematchedProjector(JointProjector):
         return set(self._directions)
 
 
-class _Items:
-    """The distinct contents of a modality: a row of each, and which one each row holds."""
-
-    def __init__(self, rows: np.ndarray, number: np.ndarray) -> None:
-        self.rows = rows
-        self.number = number
-
-
 def make_recommended_joint(
     *, n_components: int = 128, random_state: int | np.random.RandomState | None = None
 ) -> RematchedProjector:
@@ -395,58 +388,6 @@ def make_recommended_joint(
     return RematchedProjector(n_components, random_state=random_state)
 
 
-def _original_pairs(first: _Items, second: _Items, both: np.ndarray) -> sparse.csr_matrix:
-    """Count how often two items stand in one row."""
-    a, b = first.number[both], second.number[both]
-    known = (a >= 0) & (b >= 0)
-    return sparse.csr_matrix(
-        (np.ones(known.sum()), (a[known], b[known])),
-        shape=(len(first.rows), len(second.rows)),
-    )
-
-
-def _halves(
-    pairs: dict[tuple[str, str], sparse.csr_matrix], random_state: np.random.RandomState
-) -> list[dict[tuple[str, str], sparse.csr_matrix]]:
-    """Share the pairs out to two halves."""
-    halves: list[dict[tuple[str, str], sparse.csr_matrix]] = [{}, {}]
-    for couple, matrix in pairs.items():
-        listed = matrix.tocoo()
-        side = random_state.permutation(listed.nnz) % 2
-        for number, half in enumerate(halves):
-            mine = side == number
-            if mine.any():
-                half[couple] = sparse.csr_matrix(
-                    (listed.data[mine], (listed.row[mine], listed.col[mine])), shape=matrix.shape
-                )
-    return halves
-
-
-def _weighted(
-    features: dict[str, np.ndarray], pairs: dict[tuple[str, str], sparse.csr_matrix]
-) -> Centred:
-    """Return the moments of pairs that have weights."""
-    mass: dict[str, np.ndarray] = {}
-    for (first, second), matrix in pairs.items():
-        for name, axis in ((first, 1), (second, 0)):
-            mass[name] = mass.get(name, 0.0) + np.asarray(matrix.sum(axis=axis)).ravel()
-    means, covariance = {}, {}
-    for name, weights in mass.items():
-        weights = (weights / weights.sum()).astype(np.float32)
-        means[name] = (weights @ features[name]).astype(np.float64)
-        product = (features[name] * weights[:, None]).T @ features[name]
-        covariance[name] = product.astype(np.float64) - np.outer(means[name], means[name])
-    cross = {}
-    for (first, second), matrix in pairs.items():
-        total = matrix.sum()
-        rows = np.asarray(matrix.sum(axis=1)).ravel() / total @ features[first]
-        cols = np.asarray(matrix.sum(axis=0)).ravel() / total @ features[second]
-        product = features[first].T @ (matrix @ features[second]) / total
-        a, b = means[first], means[second]
-        cross[first, second] = product - np.outer(rows, b) - np.outer(a, cols) + np.outer(a, b)
-    return Centred(means, covariance, cross)
-
-
 def _place(
     features: dict[str, np.ndarray],
     directions: dict[str, np.ndarray],
@@ -457,14 +398,6 @@ def _place(
         name: _unit(features[name] @ d.astype(np.float32) - (means[name] @ d).astype(np.float32))
         for name, d in directions.items()
     }
-
-
-def _aligned(
-    vectors: dict[str, np.ndarray], couple: tuple[str, str], matrix: sparse.csr_matrix
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vectors of partners, one row a pair."""
-    listed = matrix.tocoo()
-    return vectors[couple[0]][listed.row], vectors[couple[1]][listed.col]
 
 
 def _soft_mean(vectors: np.ndarray, anchors: np.ndarray, sharpness: float) -> np.ndarray:

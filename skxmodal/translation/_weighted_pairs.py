@@ -1,0 +1,76 @@
+"""Pairs between the items of modalities, weighted: a sparse matrix for each two modalities."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ._kernel_moments import Centred
+
+
+class Items:
+    """The distinct contents of a modality: a row of each, and which one each row holds."""
+
+    def __init__(self, rows: np.ndarray, number: np.ndarray) -> None:
+        self.rows = rows
+        self.number = number
+
+
+def original_pairs(first: Items, second: Items, both: np.ndarray) -> sparse.csr_matrix:
+    """Count how often two items stand in one row."""
+    a, b = first.number[both], second.number[both]
+    known = (a >= 0) & (b >= 0)
+    return sparse.csr_matrix(
+        (np.ones(known.sum()), (a[known], b[known])),
+        shape=(len(first.rows), len(second.rows)),
+    )
+
+
+def halves_of(
+    pairs: dict[tuple[str, str], sparse.csr_matrix], random_state: np.random.RandomState
+) -> list[dict[tuple[str, str], sparse.csr_matrix]]:
+    """Share the pairs out to two halves."""
+    halves: list[dict[tuple[str, str], sparse.csr_matrix]] = [{}, {}]
+    for couple, matrix in pairs.items():
+        listed = matrix.tocoo()
+        side = random_state.permutation(listed.nnz) % 2
+        for number, half in enumerate(halves):
+            mine = side == number
+            if mine.any():
+                half[couple] = sparse.csr_matrix(
+                    (listed.data[mine], (listed.row[mine], listed.col[mine])), shape=matrix.shape
+                )
+    return halves
+
+
+def weighted_moments(
+    features: dict[str, np.ndarray], pairs: dict[tuple[str, str], sparse.csr_matrix]
+) -> Centred:
+    """Return the moments of pairs that have weights."""
+    mass: dict[str, np.ndarray] = {}
+    for (first, second), matrix in pairs.items():
+        for name, axis in ((first, 1), (second, 0)):
+            mass[name] = mass.get(name, 0.0) + np.asarray(matrix.sum(axis=axis)).ravel()
+    means, covariance = {}, {}
+    for name, weights in mass.items():
+        weights = (weights / weights.sum()).astype(np.float32)
+        means[name] = (weights @ features[name]).astype(np.float64)
+        product = (features[name] * weights[:, None]).T @ features[name]
+        covariance[name] = product.astype(np.float64) - np.outer(means[name], means[name])
+    cross = {}
+    for (first, second), matrix in pairs.items():
+        total = matrix.sum()
+        rows = np.asarray(matrix.sum(axis=1)).ravel() / total @ features[first]
+        cols = np.asarray(matrix.sum(axis=0)).ravel() / total @ features[second]
+        product = features[first].T @ (matrix @ features[second]) / total
+        a, b = means[first], means[second]
+        cross[first, second] = product - np.outer(rows, b) - np.outer(a, cols) + np.outer(a, b)
+    return Centred(means, covariance, cross)
+
+
+def aligned_vectors(
+    vectors: dict[str, np.ndarray], couple: tuple[str, str], matrix: sparse.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors of partners, one row a pair."""
+    listed = matrix.tocoo()
+    return vectors[couple[0]][listed.row], vectors[couple[1]][listed.col]
