@@ -14,9 +14,10 @@ from joblib import effective_n_jobs
 
 from ..utils import check_choice, progress_bar
 from ._audioset_coverage import Coverage, summarise
+from ._audioset_downloads import download_clips
 from ._audioset_folder import YTID, ClipFile, FileFacts, index_folder, probe_file
 from ._audioset_sampling import draw_positions, place_clip, second_within, time_fragment
-from ._audioset_youtube import YouTubeClips, download_clips
+from ._audioset_youtube import YouTubeClips
 from ._remote import RemoteFileError
 
 _ON_ERROR = ("raise", "warn", "ignore")

@@ -1,36 +1,22 @@
-"""Clips from YouTube, through the package yt-dlp: the ten seconds only, asked for politely."""
+"""One clip from YouTube, through the package yt-dlp: the ten seconds only, asked for politely."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
-import os
 import re
 import threading
 import time
-import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from joblib import effective_n_jobs
-
-from ..utils import import_optional, progress_bar
-from ._audioset_ledger import Ledger
-from ._audioset_sampling import seconds_text
+from ..utils import import_optional
 from ._audioset_section import RangeFile, SectionError, cut_section
-from ._data_home import get_data_home
-from ._file_lock import file_lock
-from ._remote import RemoteFileError
 
-_CALLER = 'fetch_audioset(clips="youtube")'
-_FOLDER, _PARTS, _LEDGER, _LOCK = "audioset-clips", "parts", "unavailable.jsonl", "lock"
+CALLER = 'fetch_audioset(clips="youtube")'
 _FRAGMENT = re.compile(r"(?P<url>.+)#t=(?P<start>[\d.]+),(?P<end>[\d.]+)\Z")
-# After so many failures in a row it is not the videos: the line is down, or we are refused.
-_PATIENCE = 10
 
 # The smallest of the formats with 240 to 480 lines (encoders look at 224 x 224), sound and
 # pictures in one file where there is one, else apart; any other only where there is none.
@@ -54,7 +40,7 @@ _MEANINGS = (
 )
 
 
-class _UnavailableError(Exception):
+class UnavailableError(Exception):
     """A clip that cannot be had, now or later."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -62,7 +48,7 @@ class _UnavailableError(Exception):
         self.reason = reason
 
 
-class _SetbackError(Exception):
+class SetbackError(Exception):
     """A failure that may be gone at the next try."""
 
 
@@ -156,7 +142,7 @@ class SectionDownloader:
             try:
                 self._download(match["url"], start, end, str(output_file))
                 return
-            except _SetbackError:
+            except SetbackError:
                 if attempt == self.source.retries:
                     raise
                 time.sleep(self.source.backoff * 2**attempt)
@@ -169,17 +155,17 @@ class SectionDownloader:
         time.sleep(turn - now)
 
     def _download(self, url: str, start: float, end: float, target: str) -> None:
-        yt_dlp = import_optional("yt_dlp", caller=_CALLER, extra="youtube")
+        yt_dlp = import_optional("yt_dlp", caller=CALLER, extra="youtube")
         client = self._client(yt_dlp)
         try:
             info = client.extract_info(url, download=False)
             formats = info.get("requested_formats") or [info]
             if not all("url" in one for one in formats):
-                raise _UnavailableError("gone", "the address leads to no video")
+                raise UnavailableError("gone", "the address leads to no video")
             formats = [{**one, "section_of": url} for one in formats]
             self._cut(client, formats, start, end, target)
         except SectionError as error:
-            raise _UnavailableError(error.reason, str(error)) from error
+            raise UnavailableError(error.reason, str(error)) from error
         except (yt_dlp.utils.YoutubeDLError, yt_dlp.networking.exceptions.RequestError) as error:
             raise _meaning_of(error) from error
 
@@ -222,7 +208,7 @@ class SectionDownloader:
             # The demuxer may have taken a failed transfer for the end of the file.
             for failure in (file.failure for file in remote):
                 if isinstance(failure, _NoRangesError):
-                    raise _SetbackError("the server sends parts no more") from None
+                    raise SetbackError("the server sends parts no more") from None
                 if failure is not None:
                     raise failure
 
@@ -238,7 +224,7 @@ class SectionDownloader:
             path = self.parts / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.video"
             done, *_ = client.dl(str(path), {**one, "filename": str(path)})
             if not done or not path.is_file():
-                raise _SetbackError("the transfer was not completed")
+                raise SetbackError("the transfer was not completed")
             paths.append(path)
         with contextlib.ExitStack() as stack:
             # Cut or not: what holds no section is of no use to anybody.
@@ -280,7 +266,7 @@ def _open_by_ranges(client: Any, one: dict) -> RangeFile:
             content = answer.read()
         expected = min(last + 1, int(total)) - first
         if len(content) != expected:
-            raise _SetbackError(f"{len(content)} of {expected} bytes arrived")
+            raise SetbackError(f"{len(content)} of {expected} bytes arrived")
         return content, int(total)
 
     return RangeFile(fetch)
@@ -292,164 +278,5 @@ def _meaning_of(error: Exception) -> Exception:
     message = message.partition("; please report this issue")[0].partition(" (caused by")[0]
     for reason, pattern in _MEANINGS:
         if re.search(pattern, message, re.IGNORECASE):
-            return _SetbackError(message) if reason is None else _UnavailableError(reason, message)
-    return _SetbackError(message)
-
-
-def clips_folder(data_home: str | os.PathLike | None) -> Path:
-    """Return the folder of downloaded clips, which exists."""
-    folder = get_data_home(data_home) / _FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def download_clips(
-    ytids: Sequence[str],
-    starts: Sequence[float],
-    ends: Sequence[float],
-    source: YouTubeClips,
-    *,
-    data_home: str | os.PathLike | None,
-    download_if_missing: bool,
-    n_jobs: int | None,
-    strict: bool,
-    verbose: int,
-) -> tuple[Path, list[tuple[str, str] | None]]:
-    """Download the clips that are not there, ``<ytid>_<start>.mp4`` each.
-
-    A clip gets its name when it is whole. What cannot be had is written to ``unavailable.jsonl``
-    and not asked for again; failures that may pass are.
-
-    Returns
-    -------
-    folder : pathlib.Path
-        Where the clips are.
-    problems : list of (str, str) or None
-        For each clip that is not there, the reason and what is to say of it.
-    """
-    folder = clips_folder(data_home)
-    names = [f"{ytid}_{seconds_text(start)}" for ytid, start in zip(ytids, starts)]
-    problems: list[tuple[str, str] | None] = [None] * len(names)
-    if not download_if_missing:
-        entries = Ledger(folder / _LEDGER).entries
-        return folder, [entries.get(name) for name in names]
-    import_optional("yt_dlp", caller=_CALLER, extra="youtube")
-    import_optional("av", caller=_CALLER, extra="youtube")
-    with file_lock(folder / _LOCK, on_wait=_say_that_another_runs):
-        ledger = Ledger(folder / _LEDGER)
-        parts = folder / _PARTS
-        parts.mkdir(exist_ok=True)
-        # Holding the lock, nobody else is writing these.
-        for stale in parts.glob("tmp*"):
-            stale.unlink()
-        wanted: dict[str, list[int]] = {}
-        for row, name in enumerate(names):
-            if name in ledger.entries:
-                problems[row] = ledger.entries[name]
-            elif not (folder / f"{name}.mp4").is_file():
-                wanted.setdefault(name, []).append(row)
-        jobs = [
-            (name, f"{source.url.format(ytid=ytids[rows[0]])}{_section(starts, ends, rows[0])}")
-            for name, rows in wanted.items()
-        ]
-        with SectionDownloader(source, parts) as downloader:
-            run = _Run(folder, ledger, downloader, strict=strict)
-            for name, problem in run(jobs, n_jobs, verbose=verbose):
-                for row in wanted[name]:
-                    problems[row] = problem
-        with contextlib.suppress(OSError):
-            parts.rmdir()
-    return folder, problems
-
-
-def _say_that_another_runs() -> None:
-    warnings.warn(
-        "another process is downloading clips; this one waits until it has finished",
-        UserWarning,
-        stacklevel=7,
-    )
-
-
-def _section(starts: Sequence[float], ends: Sequence[float], row: int) -> str:
-    return f"#t={seconds_text(starts[row])},{seconds_text(ends[row])}"
-
-
-class _Run:
-    """Downloads in threads, until all are done or it is plain that nothing more will come."""
-
-    def __init__(
-        self, folder: Path, ledger: Ledger, downloader: SectionDownloader, *, strict: bool
-    ) -> None:
-        self.folder = folder
-        self.ledger = ledger
-        self.downloader = downloader
-        self.strict = strict
-        self._failures = 0
-        self._hopeless = ""
-        self._lock = threading.Lock()
-
-    def __call__(
-        self, jobs: Sequence[tuple[str, str]], n_jobs: int | None, *, verbose: int
-    ) -> list[tuple[str, tuple[str, str] | None]]:
-        """Return the name of each clip, and what is wrong with it."""
-        if not jobs:
-            return []
-        done = []
-        bar = progress_bar(verbose=verbose, description="downloading clips", total=len(jobs))
-        with bar, _quiet_pooch(), ThreadPoolExecutor(effective_n_jobs(n_jobs)) as executor:
-            try:
-                for result in executor.map(lambda job: self._one(*job), jobs):
-                    done.append(result)
-                    bar.update()
-            except BaseException:
-                self._hopeless = "the run was broken off"
-                executor.shutdown(wait=False, cancel_futures=True)
-                raise
-        return done
-
-    def _one(self, name: str, url: str) -> tuple[str, tuple[str, str] | None]:
-        if self._hopeless:
-            return name, ("not asked for", self._hopeless)
-        import pooch
-
-        try:
-            # In a folder of its own: a process that is killed leaves its temporary file there.
-            whole = pooch.retrieve(
-                url,
-                known_hash=None,
-                fname=f"{name}.mp4",
-                path=self.downloader.parts,
-                downloader=self.downloader,
-            )
-            os.replace(whole, self.folder / f"{name}.mp4")
-            problem = None
-        except _UnavailableError as error:
-            self.ledger.add(name, error.reason, str(error))
-            problem = (error.reason, str(error))
-        except _SetbackError as error:
-            problem = ("not downloaded", str(error))
-        self._count(problem)
-        if problem is not None and self.strict:
-            raise RemoteFileError(f"the clip {name} cannot be had: {problem[1]}")
-        return name, problem
-
-    def _count(self, problem: tuple[str, str] | None) -> None:
-        with self._lock:
-            failed = problem is not None and problem[0] == "not downloaded"
-            self._failures = self._failures + 1 if failed else 0
-            if problem is not None and self._failures >= _PATIENCE:
-                self._hopeless = f"{_PATIENCE} downloads in a row had failed: {problem[1]}"
-
-
-@contextlib.contextmanager
-def _quiet_pooch() -> Any:
-    """Keep pooch from a line of log for every clip."""
-    import pooch
-
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+            return SetbackError(message) if reason is None else UnavailableError(reason, message)
+    return SetbackError(message)

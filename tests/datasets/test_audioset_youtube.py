@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from skxmodal.datasets import RemoteFileError, YouTubeClips
+from skxmodal.datasets import _audioset_downloads as downloads_module
 from skxmodal.datasets import _audioset_section as section_module
 from skxmodal.datasets import _audioset_youtube as youtube_module
 from skxmodal.datasets._audioset_clips import attach_media
@@ -446,7 +447,7 @@ def test_a_second_process_waits_for_the_first(fetch, home, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         with file_lock(home / "audioset-clips" / "lock"), monkeypatch.context() as patch:
             waiting = Event()
-            patch.setattr(youtube_module, "_say_that_another_runs", waiting.set)
+            patch.setattr(downloads_module, "_say_that_another_runs", waiting.set)
             result = pool.submit(fetch, [GOOD])
             assert waiting.wait(60)
             time.sleep(0.1)
