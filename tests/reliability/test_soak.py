@@ -1,5 +1,6 @@
 """The soak runs, and it sees what leaks; ``python tests/reliability/soak.py`` goes on for long."""
 
+import mmap
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from . import soak
+
+_LEAK = 1 << 20
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="memory and descriptors are read from /proc"
@@ -61,7 +64,10 @@ def test_leaking_operations_are_found():
     kept, files = [], []
 
     def leak_memory():
-        kept.append(np.ones(1 << 17))
+        # Not from the heap, which may have room from earlier tests.
+        block = mmap.mmap(-1, _LEAK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        block.write(bytes([1]) * _LEAK)
+        kept.append(block)
         return ()
 
     def leak_files():
@@ -71,8 +77,8 @@ def test_leaking_operations_are_found():
     try:
         samples, counts = soak.soak({"memory": leak_memory, "files": leak_files}, 0.03)
     finally:
-        for file in files:
-            file.close()
+        for opened in (*files, *kept):
+            opened.close()
     assert sum(counts.values()) > 20
     assert [leak.split()[0] for leak in soak.judge(samples).leaks] == ["memory", "descriptors"]
 
