@@ -219,7 +219,7 @@ def format_table(results: list[dict]) -> str:
                 mean, half = interval(values)
                 spread = "" if np.isnan(half) else f" ± {half:.3f}"
                 lines.append(f"     - {mean:.3f}{spread}")
-            lines.append(f"     - {np.mean([row['seconds'] for row in mine]):.0f}")
+            lines.append(f"     - {np.median([row['seconds'] for row in mine]):.0f}")
             lines.append(f"     - {len(mine)}")
         lines.append("")
     return "\n".join(lines)
