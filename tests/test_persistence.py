@@ -108,12 +108,11 @@ def test_a_pickle_answers_the_same_in_another_process(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
-def test_models_work_in_processes_of_joblib(backend, monkeypatch):
+def test_models_work_in_processes_of_joblib(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     names = ["contrastive", "classifier", "joint classifier", "retriever", "whole pipeline"]
-    parallel = joblib.Parallel(n_jobs=2, backend=backend)
+    parallel = joblib.Parallel(n_jobs=2, backend="loky")
     found = parallel(joblib.delayed(digest)(*once(name)) for name in names)
     assert found == [digest(*once(name)) for name in names]
 
