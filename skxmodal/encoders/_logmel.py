@@ -53,31 +53,34 @@ class LogMelEncoder:
     sample_rate = 16_000
 
     def windows(self, media: np.ndarray) -> np.ndarray:
-        """Cut samples ``(n,)`` into frames, float32 ``(n_windows, 100, 400)``."""
+        """Return the log mel bands of samples ``(n,)``, float32 ``(n_windows, 100, 64)``.
+
+        Decoding threads do this, so that they share the work; and bands are a sixth of the
+        frames that they come from, which are made of each sample two and a half times.
+        """
         n_windows = max(1, -(-len(media) // round(_WINDOW_S * self.sample_rate)))
         edges = np.linspace(0, len(media), n_windows + 1).round().astype(int)
-        frames = np.empty((n_windows, _N_SEGMENTS * _FRAMES_PER_SEGMENT, _FRAME), dtype=np.float32)
+        bands = np.empty((n_windows, _N_SEGMENTS * _FRAMES_PER_SEGMENT, _N_MELS), np.float32)
         for index, (start, stop) in enumerate(pairwise(edges)):
-            window = media[start:stop]
-            if len(window) < _FRAME:
-                window = np.pad(window, (0, _FRAME - len(window)))
-            # Nothing is out of range; "clip" spares a copy of the result.
-            np.take(window, _frame_samples(len(window)), out=frames[index], mode="clip")
-        return frames
+            bands[index] = self._bands(media[start:stop])
+        return bands
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
-        """Encode frames ``(n, 100, 400)`` to vectors, float32 ``(n, 640)``."""
-        bands = self.bands(windows)
-        segments = bands.reshape(-1, _N_SEGMENTS, _FRAMES_PER_SEGMENT, _N_MELS).mean(axis=2)
+        """Encode bands ``(n, 100, 64)`` to vectors, float32 ``(n, 640)``."""
+        segments = windows.reshape(-1, _N_SEGMENTS, _FRAMES_PER_SEGMENT, _N_MELS).mean(axis=2)
         return segments.reshape(-1, self.n_features)
 
-    def bands(self, windows: np.ndarray) -> np.ndarray:
-        """Return the log mel bands of frames ``(n, 100, 400)``, float32 ``(n, 100, 64)``."""
+    def _bands(self, window: np.ndarray) -> np.ndarray:
+        """Return the log mel bands of at most a second, float32 ``(100, 64)``."""
         from scipy.fft import rfft
 
-        spectrum = rfft(windows * self._hann, _FFT, axis=-1)
+        if len(window) < _FRAME:
+            window = np.pad(window, (0, _FRAME - len(window)))
+        # Nothing is out of range; "clip" spares a copy of the result.
+        frames = np.take(window, _frame_samples(len(window)), mode="clip")
+        frames *= self._hann
+        spectrum = rfft(frames, _FFT, axis=-1)
         power = spectrum.real**2 + spectrum.imag**2
-        # A stack of equal products, one per window: the result does not depend on the batch.
         return np.log(power @ self._filters + np.float32(_OFFSET))
 
     @cached_property

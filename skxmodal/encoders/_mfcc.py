@@ -46,12 +46,12 @@ class MFCCEncoder:
     sample_rate = LogMelEncoder.sample_rate
 
     def windows(self, media: np.ndarray) -> np.ndarray:
-        """Cut samples ``(n,)`` into frames, float32 ``(n_windows, 100, 400)``."""
+        """Return the log mel bands of samples ``(n,)``, float32 ``(n_windows, 100, 64)``."""
         return self._log_mel.windows(media)
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
-        """Encode frames ``(n, 100, 400)`` to vectors, float32 ``(n, 192)``."""
-        cepstra = self._log_mel.bands(windows) @ self._cosines
+        """Encode bands ``(n, 100, 64)`` to vectors, float32 ``(n, 192)``."""
+        cepstra = windows @ self._cosines
         parts = cepstra.reshape(len(windows), _N_PARTS, _FRAMES_PER_PART, _N_COEFFICIENTS)
         summary = np.stack([parts.mean(axis=2), parts.std(axis=2)], axis=2)
         return summary.reshape(len(windows), self.n_features)
