@@ -13,6 +13,7 @@ The lists (2 MB) are downloaded once; behind a firewall, set the environment var
 # The lists, without any clip
 # ---------------------------
 # :func:`~skxmodal.datasets.classes18` keeps the clips that carry exactly one of the instruments.
+# sphinx_gallery_thumbnail_path = 'figures/audioset_labels.png'
 import matplotlib.pyplot as plt
 
 from skxmodal.datasets import classes18, fetch_audioset

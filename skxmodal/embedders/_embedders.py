@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from ..encoders import Encoder, load_encoder
+from ..encoders import Encoder, fetch_weights, load_encoder
 from ..encoders._device import parse_device
 from ..encoders._lazy import lazy_encoder
+from ..encoders._native_specs import native_spec
 from ..media import as_cells, read_audio, read_image
 from ..utils import VersionedState, check_choice, check_n_jobs, check_number
 from ._cache import EmbeddingCache, open_store
@@ -71,6 +72,10 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
             check_number("sample_rate", self.sample_rate, above=0)
         open_store(self.cache)
         self._cells(X)
+        official = isinstance(self.encoder, str) and self.weights is None
+        if official and self.verbose > 0 and native_spec(self.encoder, self._modality):
+            # The encoder would fetch them, too, but without a word, and they may be 300 MB.
+            fetch_weights(self.encoder, self._modality, verbose=self.verbose)
         loaded = load_encoder(self.encoder, self._modality, **self._encoder_options())
         self.n_features_out_ = loaded.n_features
         return self
@@ -187,7 +192,7 @@ class AudioEmbedder(_MediaEmbedder):
         What becomes of a cell that cannot be read: an error that names row and path, or a
         missing row (``NaN``), all of them reported in one warning or not at all.
     verbose : int, default=0
-        Positive: a progress bar.
+        Positive: progress bars, also of the download of weights in ``fit``.
 
     Attributes
     ----------

@@ -30,6 +30,7 @@ ul { padding-left: 1.2rem; }
 table { border-collapse: collapse; font-size: 0.92rem; min-width: 50%; }
 th, td { padding: 0.35rem 0.8rem 0.35rem 0; border-bottom: 1px solid var(--line);
   text-align: left; vertical-align: top; }
+td.long { min-width: 15rem; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: 1.2rem 0 0.3rem; }
 figure { margin: 1.5rem 0; }
@@ -41,6 +42,8 @@ details { background: var(--soft); border-radius: 6px; padding: 0.6rem 1rem; mar
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85rem; }
 a { color: var(--accent); }
 """
+
+_LONG = 40  # characters of a cell that is a sentence
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -147,15 +150,15 @@ def _body(
 
 
 def _table(title: str, rows: Sequence[Sequence[str]]) -> str:
-    numeric = [
-        all(row[column][:1] in "0123456789-." for row in rows[1:]) for column in range(len(rows[0]))
-    ]
+    def kind(cells: Sequence[str]) -> str:
+        if all(cell[:1] in "0123456789-." for cell in cells):
+            return " class=number"
+        return " class=long" if max(map(len, cells), default=0) > _LONG else ""
+
+    kinds = [kind([row[column] for row in rows[1:]]) for column in range(len(rows[0]))]
 
     def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=number' if number else ''}>{escape(cell)}</{tag}>"
-            for cell, number in zip(row, numeric)
-        )
+        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(row, kinds))
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
     return (

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from skxmodal.embedders import AudioEmbedder
 from skxmodal.encoders._native_specs import NATIVE
 from skxmodal.encoders._native_weights import WEIGHTS
 from skxmodal.encoders._native_yamnet import YAMNetEncoder
@@ -59,20 +60,39 @@ def test_openl3_digests_are_those_of_its_repository():
             assert remote.digest == "git-blob:" + blobs[remote.name]["git_blob_sha1"]
 
 
-def test_without_a_file_the_official_one_is_fetched_and_verified(tmp_path, monkeypatch):
-    source = golden.weight_file("yamnet")
-    official = WEIGHTS["yamnet"]
-    place = official.place(tmp_path / "mirror")
+@pytest.fixture
+def yamnet_mirror(tmp_path, monkeypatch):
+    """A mirror whose weights of YAMNet are not the official ones; returns their digest."""
+    content = golden.weight_file("yamnet").read_bytes()
+    place = WEIGHTS["yamnet"].place(tmp_path / "mirror")
     place.parent.mkdir(parents=True)
-    place.write_bytes(source.read_bytes())
+    place.write_bytes(content)
     monkeypatch.setenv("SKXMODAL_MIRROR", str(tmp_path / "mirror"))
     monkeypatch.setenv("SKXMODAL_DATA", str(tmp_path / "data"))
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
+
+def test_an_embedder_shows_the_download_when_asked_to(
+    yamnet_mirror, file_server, tmp_path, monkeypatch, capsys
+):
+    official = WEIGHTS["yamnet"]
+    folder = tmp_path / "mirror"
+    place = official.place(folder)
+    file_server.files[f"/{place.relative_to(folder).as_posix()}"] = place.read_bytes()
+    monkeypatch.setenv("SKXMODAL_MIRROR", file_server.url)
+    monkeypatch.setitem(WEIGHTS, "yamnet", replace(official, digest=yamnet_mirror))
+    assert AudioEmbedder("yamnet", verbose=1).fit([]).n_features_out_ == 1024
+    assert "yamnet.h5" in capsys.readouterr().err
+
+
+def test_without_a_file_the_official_one_is_fetched_and_verified(
+    yamnet_mirror, tmp_path, monkeypatch
+):
     with pytest.raises(OSError, match=r"yamnet\.h5 is not the expected file"):
         YAMNetEncoder()
 
-    digest = "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
-    monkeypatch.setitem(WEIGHTS, "yamnet", replace(official, digest=digest))
+    digest = yamnet_mirror
+    monkeypatch.setitem(WEIGHTS, "yamnet", replace(WEIGHTS["yamnet"], digest=digest))
     encoder = YAMNetEncoder()
     assert encoder.weights.is_relative_to(tmp_path / "data")
     assert encoder.weights_digest == digest.removeprefix("sha256:")
