@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from ..utils._topk import check_embeddings
+from ..utils._embedding_rows import check_embeddings
 
 _METRICS = ("euclidean", "cosine", "cityblock", "sqeuclidean")
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..utils._topk import BlockSearch, check_embeddings, check_same_width
+from ..utils._embedding_rows import check_embeddings, check_same_width
+from ..utils._topk import BlockSearch
 from ._labels import GroupedLabels, LabelSet, group_labels
 from ._relevance import Relevance
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import time
-import traceback
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils import check_consistent_length, check_random_state
 
 from ..classification._classifier import _split_labels
 from ..modalities import present_rows
-from ..utils import check_n_jobs, check_number, progress_bar
+from ..utils import check_n_jobs, check_number
 from ._curve import TransferCurve
-from ._draws import balanced_order, hide_cells, resolve_sizes
+from ._draws import balanced_order, resolve_sizes
 from ._frozen import can_project_once, project_once
-
-_MAX_SEED = np.iinfo(np.int32).max
+from ._transfer_fits import (
+    MAX_SEED,
+    Task,
+    TestRows,
+    TrainingRows,
+    folds_of,
+    mask_of,
+    only_target,
+    plain_labels,
+    report_failures,
+    run_tasks,
+)
 
 
 def transfer_curve(
@@ -202,18 +203,22 @@ def transfer_curve(
     X = tables["train"]
     present = present_rows(X, modalities=modalities)
     sources = _check_modalities(target, source, present)
-    rows = _Rows(X, y, used, labelled, present, target, sources, modalities)
+    rows = TrainingRows(X, y, used, labelled, present, target, sources, modalities)
 
     if X_test is not None:
-        tested = _Test(
-            *_only_target(
-                tables["test"], _plain(y_test, labelled_test), labelled_test, target, modalities
+        tested = TestRows(
+            *only_target(
+                tables["test"],
+                plain_labels(y_test, labelled_test),
+                labelled_test,
+                target,
+                modalities,
             )
         )
         folds = [(np.flatnonzero(labelled), tested)]
     else:
-        folds = list(_folds(estimator, rows, cv, groups))
-    available = [np.flatnonzero(_mask(train, len(y)) & present[target]) for train, _ in folds]
+        folds = list(folds_of(estimator, rows, cv, groups))
+    available = [np.flatnonzero(mask_of(train, len(y)) & present[target]) for train, _ in folds]
     n_available = min(len(found) for found in available)
     if n_available == 0:
         raise ValueError(f"no labelled training row has the target modality {target!r}")
@@ -224,22 +229,22 @@ def transfer_curve(
     for fold, (train, tested) in enumerate(folds):
         for repeat in range(n_repeats):
             order = available[fold][balanced_order(y[available[fold]].astype(str), random)]
-            seed = random.randint(_MAX_SEED) if reseed else None
+            seed = random.randint(MAX_SEED) if reseed else None
             tasks += [
-                _Task(index, fold * n_repeats + repeat, train, order[:size], tested, seed)
+                Task(index, fold * n_repeats + repeat, train, order[:size], tested, seed)
                 for index, size in enumerate(counts)
             ]
     # The largest fits first: no worker is left with a long one at the end.
     tasks.sort(key=lambda task: -len(task.drawn))
-    outcomes = _run(estimator, rows, tasks, scorer, params or {}, error_score, n_jobs, verbose)
+    outcomes = run_tasks(estimator, rows, tasks, scorer, params or {}, error_score, n_jobs, verbose)
 
     shape = (len(counts), n_repeats * len(folds))
     scores, fit_times, score_times = (np.full(shape, np.nan) for _ in range(3))
     for task, outcome in zip(tasks, outcomes):
         cell = task.size_index, task.column
         scores[cell], fit_times[cell], score_times[cell] = outcome[:3]
-    _report_failures([error for *_, error in outcomes if error], len(tasks), error_score)
-    first = _mask(folds[0][0], len(y))
+    report_failures([error for *_, error in outcomes if error], len(tasks), error_score)
+    first = mask_of(folds[0][0], len(y))
     return TransferCurve(
         target=target,
         source=sources,
@@ -251,150 +256,6 @@ def transfer_curve(
         n_test=sum(len(tested.y) for _, tested in folds),
         scoring=scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score"),
     )
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The training table, and what is known of its rows."""
-
-    X: Any
-    y: np.ndarray
-    used: np.ndarray  # rows that may be passed to fit
-    labelled: np.ndarray
-    present: dict[str, np.ndarray]
-    target: str
-    source: tuple[str, ...]
-    modalities: str | Mapping[str, int]
-
-    def visible(self, train: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return the rows to train on, and their table with all else hidden."""
-        n_rows = len(self.y)
-        training, drawing = _mask(train, n_rows), _mask(drawn, n_rows)
-        shown = dict.fromkeys(self.present, np.zeros(n_rows, dtype=bool))
-        for name in self.source:
-            shown[name] = self.present[name] & training
-        shown[self.target] = drawing
-        # Unlabelled rows teach the joint space whatever they have.
-        unlabelled = self.used & ~self.labelled
-        shown = {name: mask | (self.present[name] & unlabelled) for name, mask in shown.items()}
-        kept = np.flatnonzero(np.any(list(shown.values()), axis=0))
-        hidden = {name: ~mask[kept] for name, mask in shown.items()}
-        return kept, hide_cells(_safe_indexing(self.X, kept), hidden, self.modalities)
-
-
-@dataclass(frozen=True)
-class _Test:
-    """Test rows with the target modality alone."""
-
-    X: Any
-    y: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One fit: a size and a draw."""
-
-    size_index: int
-    column: int
-    train: np.ndarray
-    drawn: np.ndarray
-    tested: _Test
-    seed: int | None
-
-
-def _run(
-    estimator: Any,
-    rows: _Rows,
-    tasks: list[_Task],
-    scorer: Any,
-    params: Mapping[str, Any],
-    error_score: float | str,
-    n_jobs: int | None,
-    verbose: int,
-) -> list[tuple[float, float, float, str | None]]:
-    """Fit and score all tasks; results come in the order of the tasks."""
-    parallel = Parallel(n_jobs=n_jobs)
-    if verbose:
-        # Only the bar needs results one by one, which not every backend of joblib can hand over.
-        with suppress(ValueError):
-            parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    outcomes = parallel(
-        delayed(_fit_and_score)(estimator, rows, task, scorer, params, error_score)
-        for task in tasks
-    )
-    bar = progress_bar(outcomes, verbose=verbose, description="transfer curve", total=len(tasks))
-    return list(bar)
-
-
-def _fit_and_score(
-    estimator: Any,
-    rows: _Rows,
-    task: _Task,
-    scorer: Any,
-    params: Mapping[str, Any],
-    error_score: float | str,
-) -> tuple[float, float, float, str | None]:
-    """Return score, seconds to fit, seconds to score, and what went wrong."""
-    started = time.perf_counter()
-    kept, X = rows.visible(task.train, task.drawn)
-    if not rows.labelled[kept].any():
-        return np.nan, 0.0, 0.0, None
-    y = _plain(rows.y[kept], rows.labelled[kept])
-    model = clone(estimator)
-    if task.seed is not None:
-        _reseed(model, task.seed)
-    fit_params = {name: _of_rows(value, kept, len(rows.y)) for name, value in params.items()}
-    try:
-        model.fit(X, y, **fit_params)
-        fitted = time.perf_counter()
-        score = scorer(model, task.tested.X, task.tested.y)
-        return float(score), fitted - started, time.perf_counter() - fitted, None
-    except Exception:
-        if error_score == "raise":
-            raise
-        return float(error_score), time.perf_counter() - started, 0.0, traceback.format_exc()
-
-
-def _reseed(model: Any, seed: int) -> None:
-    """Give every random_state parameter a seed of its own, the same for the same seed."""
-    random = np.random.RandomState(seed)
-    names = sorted(
-        name
-        for name in model.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
-    )
-    model.set_params(**{name: random.randint(_MAX_SEED) for name in names})
-
-
-def _folds(estimator: Any, rows: _Rows, cv: Any, groups: Any) -> Iterable[tuple[np.ndarray, _Test]]:
-    """Split the labelled rows; yield the training rows and the test table of each fold."""
-    candidates = np.flatnonzero(rows.labelled)
-    labels = _plain(rows.y[candidates], np.ones(len(candidates), dtype=bool))
-    splitter = check_cv(cv, labels, classifier=True)
-    of_candidates = None if groups is None else _safe_indexing(groups, candidates)
-    for train, test in splitter.split(candidates.reshape(-1, 1), labels, of_candidates):
-        known = np.ones(len(test), dtype=bool)
-        X = _safe_indexing(rows.X, candidates[test])
-        yield (
-            candidates[train],
-            _Test(*_only_target(X, labels[test], known, rows.target, rows.modalities)),
-        )
-
-
-def _only_target(
-    X: Any, y: np.ndarray, labelled: np.ndarray, target: str, modalities: Any
-) -> tuple[Any, np.ndarray]:
-    """Keep labelled rows that have the target modality, and hide their other modalities."""
-    present = present_rows(X, modalities=modalities)
-    if target not in present or not (present[target] & labelled).any():
-        raise ValueError(f"no labelled test row has the target modality {target!r}")
-    kept = np.flatnonzero(present[target] & labelled)
-    hidden = {
-        name: np.full(len(kept), name != target) | ~rows[kept] for name, rows in present.items()
-    }
-    # Labels that hold a missing one are objects; what is left has a type of its own again.
-    y = _plain(y[kept], np.ones(len(kept), dtype=bool))
-    return hide_cells(_safe_indexing(X, kept), hidden, modalities), y
 
 
 def _check_modalities(
@@ -413,37 +274,3 @@ def _check_modalities(
             "what is mixed in"
         )
     return sources
-
-
-def _mask(rows: np.ndarray, n_rows: int) -> np.ndarray:
-    mask = np.zeros(n_rows, dtype=bool)
-    mask[rows] = True
-    return mask
-
-
-def _plain(y: np.ndarray, labelled: np.ndarray) -> np.ndarray:
-    """Give labels that are objects the type that they have, where none is missing."""
-    if y.dtype == object and labelled.all():
-        return np.asarray(y.tolist())
-    return y
-
-
-def _of_rows(value: Any, rows: np.ndarray, n_rows: int) -> Any:
-    """Cut what has one value for each row."""
-    per_row = hasattr(value, "__len__") and not isinstance(value, str) and len(value) == n_rows
-    return _safe_indexing(value, rows) if per_row else value
-
-
-def _report_failures(errors: list[str], n_fits: int, error_score: float | str) -> None:
-    """Warn of failed fits; raise when there is nothing else."""
-    if not errors:
-        return
-    message = f"{len(errors)} of {n_fits} fits of the transfer curve failed"
-    if len(errors) == n_fits:
-        raise ValueError(f"{message}. The first error was:\n{errors[0]}")
-    warnings.warn(
-        f"{message}; their score is {error_score}. Pass error_score='raise' to stop there. The "
-        f"first error was:\n{errors[0]}",
-        FitFailedWarning,
-        stacklevel=3,
-    )

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..translation._joint_host import JointSpaceHost
 from ..utils import check_choice, check_number
-from ..utils._topk import METRICS, check_embeddings
+from ..utils._embedding_rows import METRICS, check_embeddings
 from ._gallery import Gallery
 from ._indexes import faiss_name, import_faiss
 from ._persistence import read_index, write_index

@@ -15,8 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-METRICS = ("cosine", "euclidean", "dot")
-_BLOCK_ENTRIES = 4_000_000  # scores held at once: 16 MB in float32
+from ._embedding_rows import (
+    check_embeddings,
+    check_same_width,
+    row_blocks_of,
+    row_norms,
+    rows_per_block,
+)
+
 _SPARE = 10  # candidates beyond k, so that a tie at the k-th place seldom needs the whole row
 _EPS32 = 2.0**-24
 _EPS64 = 2.0**-53
@@ -31,57 +37,6 @@ class Ranking(NamedTuple):
     """Gallery rows from best to worst, shape (b, m). At least the k best."""
     groups: np.ndarray | None
     """Number of the group of equal scores, shape (b, m); ``None`` without any ties."""
-
-
-def check_embeddings(Z: Any, name: str, *, metric: str = "dot") -> np.ndarray:
-    """Return embeddings as a 2-D array of finite floats.
-
-    Parameters
-    ----------
-    Z : array-like of shape (n_samples, n_features)
-        Embeddings; tables and CPU tensors are fine. Float32 and float64 are not copied.
-    name : str
-        What error messages call it.
-    metric : {"cosine", "euclidean", "dot"}
-        For "cosine", rows of zeros are an error.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features)
-        Float32 or float64.
-    """
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {METRICS}, got {metric!r}.")
-    array = np.asarray(Z)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(
-            f"{name} must have shape (n_samples, n_features) with at least one of each, "
-            f"got shape {array.shape}."
-        )
-    if array.dtype not in (np.float32, np.float64):
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be numeric ({error}).") from error
-    for start in range(0, len(array), step := _rows_per_block(array.shape[1])):
-        block = array[start : start + step]
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            row = start + int(np.argmin(finite))
-            raise ValueError(f"Row {row} of {name} contains NaN or infinity.")
-        if metric == "cosine" and not (nonzero := block.any(axis=1)).all():
-            row = start + int(np.argmin(nonzero))
-            raise ValueError(f"Row {row} of {name} is all zeros: its cosine is undefined.")
-    return array
-
-
-def check_same_width(Q: np.ndarray, G: np.ndarray, names: tuple[str, str] = ("Q", "G")) -> None:
-    """Raise if two matrices differ in their number of columns."""
-    if Q.shape[1] != G.shape[1]:
-        raise ValueError(
-            f"{names[0]} has {Q.shape[1]} columns, {names[1]} has {G.shape[1]}: "
-            "queries and gallery must lie in one space."
-        )
 
 
 def exact_topk(
@@ -142,10 +97,10 @@ class BlockSearch:
         self._centre = np.zeros(self.n_features)
         if metric == "euclidean":
             self._centre = self.G.mean(axis=0, dtype=np.float64)
-        self._norms = _row_norms(self.G, self._centre)
+        self._norms = row_norms(self.G, self._centre)
         self._scale = float(self._norms.max()) or 1.0
         small = np.empty(self.G.shape, dtype=np.float32)
-        for rows in _blocks(self.n_gallery, self.n_features):
+        for rows in row_blocks_of(self.n_gallery, self.n_features):
             small[rows] = self._gallery_rows(rows)
         self._half_norms = 0.5 * (self._norms / self._scale) ** 2
         self._gallery32 = torch.from_numpy(small).to(device)
@@ -204,7 +159,7 @@ class BlockSearch:
 
         rows = np.arange(len(Q)) if rows is None else rows
         m = min(k + _SPARE, self.n_gallery)
-        step = _rows_per_block(self.n_gallery)
+        step = rows_per_block(self.n_gallery)
         whole_row = 4 * m >= self.n_gallery
         for start in range(0, len(rows), step):
             block = rows[start : start + step]
@@ -248,7 +203,7 @@ class BlockSearch:
         """
         queries, norms = self._query_rows(Q[rows])
         scores = np.empty((len(rows), self.n_gallery))
-        for part in _blocks(self.n_gallery, self.n_features):
+        for part in row_blocks_of(self.n_gallery, self.n_features):
             scores[:, part] = queries @ self._gallery_rows(part).T
         if self.metric == "euclidean":
             scores -= self._half_norms
@@ -257,7 +212,7 @@ class BlockSearch:
 
     def row_blocks(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Cut queries into blocks whose scores against the whole gallery fit in memory."""
-        step = _rows_per_block(2 * self.n_gallery)
+        step = rows_per_block(2 * self.n_gallery)
         for start in range(0, len(rows), step):
             yield rows[start : start + step]
 
@@ -279,7 +234,7 @@ class BlockSearch:
             Cosine similarity, negative squared distance or inner product, float64.
         """
         result = np.empty(indices.shape)
-        for part in _blocks(len(rows), indices.shape[1] * self.n_features):
+        for part in row_blocks_of(len(rows), indices.shape[1] * self.n_features):
             queries = Q[rows[part]].astype(np.float64)
             gallery = self.G[indices[part]].astype(np.float64)
             if self.metric == "euclidean":
@@ -287,14 +242,14 @@ class BlockSearch:
                 continue
             result[part] = np.matmul(gallery, queries[:, :, None])[:, :, 0]
             if self.metric == "cosine":
-                norms = _row_norms(queries, np.zeros(self.n_features))
+                norms = row_norms(queries, np.zeros(self.n_features))
                 result[part] /= norms[:, None] * self._norms[indices[part]]
         return result
 
     def _query_rows(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return queries in the scaled coordinates, float64, and their norms."""
         queries = Q.astype(np.float64) - self._centre
-        norms = _row_norms(queries, np.zeros(self.n_features))
+        norms = row_norms(queries, np.zeros(self.n_features))
         if self.metric == "euclidean":
             return queries / self._scale, norms / self._scale
         # The length of a query does not change the order of its neighbours.
@@ -365,7 +320,7 @@ class BlockSearch:
         m = indices.shape[1]
         groups = np.broadcast_to(np.arange(m), indices.shape).copy()
         complete = np.ones(len(block), dtype=bool)
-        for part in _blocks(len(again), m * self.n_features):
+        for part in row_blocks_of(len(again), m * self.n_features):
             rows = again[part]
             queries, _ = self._query_rows(Q[block[rows]])
             candidates = self._gallery_rows(indices[rows].reshape(-1)).reshape(len(rows), m, -1)
@@ -402,28 +357,6 @@ def _tie_groups(scores: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
     steps = scores[:, :-1] - scores[:, 1:] > tolerance[:, None]
     np.cumsum(steps, axis=1, out=groups[:, 1:])
     return groups
-
-
-def _row_norms(Z: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Return the Euclidean norms of rows in float64, safe from overflow and underflow."""
-    norms = np.empty(len(Z))
-    for rows in _blocks(len(Z), Z.shape[1]):
-        block = Z[rows].astype(np.float64) - centre
-        largest = np.abs(block).max(axis=1)
-        scaled = block / np.where(largest > 0, largest, 1.0)[:, None]
-        norms[rows] = largest * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
-    return norms
-
-
-def _rows_per_block(width: int) -> int:
-    """Return how many rows of this width make a block."""
-    return max(1, _BLOCK_ENTRIES // max(1, width))
-
-
-def _blocks(n: int, width: int) -> Iterator[slice]:
-    """Cut n rows of this width into blocks."""
-    step = _rows_per_block(width)
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 @contextmanager

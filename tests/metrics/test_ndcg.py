@@ -16,7 +16,7 @@ from skxmodal.metrics import (
     random_ndcg,
     retrieval_ndcg_score,
 )
-from skxmodal.utils import _topk
+from skxmodal.utils import _embedding_rows
 
 
 def similarities(Q, G, metric):
@@ -148,7 +148,7 @@ def test_the_size_of_blocks_does_not_change_the_score(rng, monkeypatch):
     Q, G = rng.normal(size=(90, 8)), rng.normal(size=(1600, 8))
     y_query, y_gallery = label_sets(rng, 90), label_sets(rng, 1600)
     score = retrieval_ndcg_score(Q, G, y_query, y_gallery, per_query=True)
-    monkeypatch.setattr(_topk, "_BLOCK_ENTRIES", 5000)
+    monkeypatch.setattr(_embedding_rows, "BLOCK_ENTRIES", 5000)
     monkeypatch.setattr("skxmodal.metrics._evaluation._TABLE_ENTRIES", 5000)
     again = retrieval_ndcg_score(Q, G, y_query, y_gallery, per_query=True)
     np.testing.assert_allclose(again, score, rtol=0, atol=1e-12)

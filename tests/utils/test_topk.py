@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skxmodal.utils import _topk
+from skxmodal.utils import _embedding_rows
 from skxmodal.utils._topk import BlockSearch, exact_topk
 
 
@@ -64,7 +64,7 @@ def test_a_read_only_file_on_disk_is_a_gallery(rng, tmp_path):
 def test_small_blocks_give_the_same(rng, monkeypatch):
     Q, G = rng.normal(size=(40, 5)), rng.normal(size=(1500, 5))
     expected = exact_topk(Q, G, 6)
-    monkeypatch.setattr(_topk, "_BLOCK_ENTRIES", 2000)
+    monkeypatch.setattr(_embedding_rows, "BLOCK_ENTRIES", 2000)
     for got, wanted in zip(exact_topk(Q, G, 6), expected, strict=True):
         np.testing.assert_array_equal(got, wanted)
 
