@@ -72,10 +72,10 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
             check_number("sample_rate", self.sample_rate, above=0)
         open_store(self.cache)
         self._cells(X)
-        official = isinstance(self.encoder, str) and self.weights is None
-        if official and self.verbose > 0 and native_spec(self.encoder, self._modality):
+        name = self.encoder if self.weights is None else None
+        if self.verbose > 0 and isinstance(name, str) and native_spec(name, self._modality):
             # The encoder would fetch them, too, but without a word, and they may be 300 MB.
-            fetch_weights(self.encoder, self._modality, verbose=self.verbose)
+            fetch_weights(name, self._modality, verbose=self.verbose)
         loaded = load_encoder(self.encoder, self._modality, **self._encoder_options())
         self.n_features_out_ = loaded.n_features
         return self

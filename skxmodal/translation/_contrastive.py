@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.utils import check_random_state
 
 from ..utils import check_choice, check_number
 from ._projector import JointProjector, paired_rows
-
-_CHUNK_ROWS = 512  # small arrays are used again, large ones are paid for page by page
+from ._training_data import encode_labels, sample_rows
 
 
 class ContrastiveTranslator(JointProjector):
@@ -84,6 +83,13 @@ class ContrastiveTranslator(JointProjector):
         Positive: a progress bar over epochs.
     callbacks : list of skorch callbacks or None, default=None
         Added to the network's own.
+    checkpoint : str, path-like or None, default=None
+        Folder in which training is kept while it goes on; a fit of the same table with the same
+        parameters that was interrupted continues from its last kept epoch and ends with the
+        same bytes. Its file is removed when the fit ends; many fits may share a folder. Needs a
+        ``random_state``. Of ``loss`` the ``state_dict`` is kept, of ``callbacks`` of your own
+        nothing: leave out those that remember something, such as a schedule of learning rates.
+        With ``distributed``, the first process writes and reads it for all.
     distributed : bool, default=False
         Whether all processes of PyTorch's default process group (``torchrun``,
         :func:`torch.distributed.init_process_group`) train this one translator. Each calls
@@ -146,6 +152,7 @@ class ContrastiveTranslator(JointProjector):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         callbacks: list | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         distributed: bool = False,
     ) -> None:
         self.n_components = n_components
@@ -165,6 +172,7 @@ class ContrastiveTranslator(JointProjector):
         self.random_state = random_state
         self.verbose = verbose
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.distributed = distributed
 
     def fit(self, X: Any, y: Any = None) -> Any:
@@ -187,18 +195,26 @@ class ContrastiveTranslator(JointProjector):
         ValueError
             When a parameter is out of range, the modalities cannot be told from the columns,
             or too few rows have what the method needs. With ``distributed``, when there is no
-            process group, or its processes do not fit the same.
+            process group, or its processes do not fit the same. With ``checkpoint``, when
+            there is no ``random_state``.
+        OSError
+            When training cannot be kept in the folder ``checkpoint``.
         """
         self._y = y
+        self._checkpoints: list = []
         try:
-            if not self.distributed:
-                return super().fit(X)
-            from ._distributed import shared_training
+            if self.distributed:
+                from ._distributed import shared_training
 
-            with shared_training():
-                return super().fit(X)
+                with shared_training():
+                    super().fit(X)
+            else:
+                super().fit(X)
+            for checkpoint in self._checkpoints:
+                checkpoint.remove()
         finally:
-            del self._y
+            del self._y, self._checkpoints
+        return self
 
     def _check_parameters(self) -> None:
         check_number("hidden_dim", self.hidden_dim, integer=True, low=1)
@@ -216,18 +232,31 @@ class ContrastiveTranslator(JointProjector):
                 "sampler must be None, a name or an object with a method sample_pairs(blocks, "
                 f"random_state), got {self.sampler!r}"
             )
+        if self.checkpoint is None:
+            return
+        if not isinstance(self.checkpoint, (str, os.PathLike)):
+            raise TypeError(f"checkpoint must be a folder or None, got {self.checkpoint!r}")
+        if self.random_state is None:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} needs a random_state: a fit can only be "
+                "continued when its seed is known"
+            )
+        if not self.distributed:
+            from ._checkpoint import check_folder
+
+            check_folder(self.checkpoint)
 
     def _learn(
         self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
     ) -> None:
         from ._losses import make_loss
         from ._network import MIN_BATCH
-        from ._training import PairDataset
+        from ._training import PairDataset, choose_device
 
         loss = make_loss(self.loss, margin=self.margin, temperature=self.temperature)
         labels = None
         if getattr(loss, "needs_labels", False):
-            labels = _encode_labels(self._y, len(array), self.loss)
+            labels = encode_labels(self._y, len(array), self.loss)
         sampler = self.sampler
         if isinstance(sampler, str):
             from ._pair_samplers import make_sampler
@@ -236,7 +265,7 @@ class ContrastiveTranslator(JointProjector):
         if self.distributed:
             from ._distributed import agree, own_device
 
-            device = own_device(_choose_device(self.device))
+            device = own_device(choose_device(self.device))
             random_state = agree(array, self.get_params(deep=False), self.random_state, device)
         else:
             random_state = check_random_state(self.random_state)
@@ -280,19 +309,7 @@ class ContrastiveTranslator(JointProjector):
         random_state: np.random.RandomState,
     ) -> list[np.ndarray]:
         """Let the sampler choose among the training rows; return row numbers of the table."""
-        chosen = sampler.sample_pairs(
-            {name: block[rows] for name, block in zip(self._names, blocks)}, random_state
-        )
-        found = []
-        for name in self._names:
-            numbers = np.asarray(chosen[name], dtype=np.intp)
-            if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(rows):
-                raise ValueError(
-                    f"the sampler chose row {numbers.min()} to {numbers.max()} of {name!r}, which "
-                    f"has {len(rows)}"
-                )
-            found.append(rows[numbers])
-        return found
+        return sample_rows(sampler, dict(zip(self._names, blocks)), rows, random_state)
 
     def _train(
         self,
@@ -305,74 +322,23 @@ class ContrastiveTranslator(JointProjector):
         **settings: Any,
     ) -> None:
         """Train the network; ``prepare`` gets its module beforehand, ``settings`` go to skorch."""
-        import torch
-        from skorch.callbacks import EarlyStopping
-        from skorch.helper import predefined_split
+        from ._checkpoint import Checkpoint
+        from ._training import train_network
 
-        from ._distributed import own_device
-        from ._network import JointNetwork, PairwiseLoss
-        from ._training import EpochProgress, PairBatches, TranslationNet
-
-        init_seed, batch_seed = random_state.randint(np.iinfo(np.int32).max, size=2)
-        progress = EpochProgress(self.max_epochs, self.verbose)
-        callbacks: list = [("progress", progress)]
-        if valid is not None:
-            stop = EarlyStopping(patience=self.patience, load_best=True, sink=_say_nothing)
-            callbacks.append(("early_stopping", stop))
-        settings = {
-            "module": JointNetwork,
-            "module__moments": tuple(map(_moments, train.blocks, train.rows)),
-            "module__hidden_dim": self.hidden_dim,
-            "module__n_components": self.n_components,
-            "module__seed": int(init_seed),
-            "criterion": PairwiseLoss,
-            "criterion__loss": loss,
-            "optimizer": torch.optim.Adam,
-            "optimizer__fused": True,
-            "lr": self.lr,
-            "max_epochs": self.max_epochs,
-            "batch_size": self.batch_size,
-            "iterator_train": PairBatches,
-            "iterator_train__shuffle": True,
-            "iterator_train__seed": int(batch_seed),
-            "iterator_valid": PairBatches,
-            "train_split": None if valid is None else predefined_split(valid),
-            "callbacks": callbacks + list(self.callbacks or []),
-            "device": own_device(_choose_device(self.device)),
-            "precision": self.precision,
-            "verbose": 0,
+        checkpoint = None
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint(self.checkpoint)
+            self._checkpoints.append(checkpoint)
+        self.net_, self.history_ = train_network(
+            self,
+            train,
+            valid,
+            loss,
+            random_state,
+            prepare=prepare,
+            checkpoint=checkpoint,
             **settings,
-        }
-        net = TranslationNet(**settings)
-        net.initialize()
-        if prepare is not None:
-            prepare(net.module_)
-        net.notify("on_train_begin", X=train, y=None)
-        try:
-            net.fit_loop(train)
-        except KeyboardInterrupt:
-            # skorch's early stopping raises it; a user's is not a regular end (net.fit takes it
-            # for one and would return a half-trained network).
-            if not any(
-                isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
-                for _, callback in net.callbacks_
-            ):
-                raise
-        finally:
-            progress.close()
-        net.notify("on_train_end", X=train, y=None)
-        # The held-out pairs must not travel with a pickle of the estimator.
-        net.set_params(train_split=None)
-        self.net_ = net
-        self.history_ = [
-            {
-                "epoch": row["epoch"],
-                "train_loss": row["train_loss"],
-                **({"valid_loss": row["valid_loss"]} if valid is not None else {}),
-                "seconds": row["dur"],
-            }
-            for row in net.history
-        ]
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes, with plain arrays for the network."""
@@ -424,66 +390,3 @@ class ContrastiveTranslator(JointProjector):
     @property
     def _learned(self) -> set[str]:
         return set(self._names)
-
-
-def _moments(block: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, float]:
-    """Mean of each column and root mean variance of all, over rows that have the modality."""
-    rows = np.sort(rows)  # a memory map is read in order
-    origin = total = np.zeros(block.shape[1])
-    n_rows, squares = 0, 0.0
-    for start in range(0, len(rows), _CHUNK_ROWS):
-        chunk = block[rows[start : start + _CHUNK_ROWS]]
-        present = ~np.isnan(chunk[:, 0])
-        if not present.all():
-            chunk = chunk[present]
-        if not len(chunk):
-            continue
-        if n_rows == 0:
-            origin = chunk.mean(axis=0, dtype=np.float64).astype(chunk.dtype)
-        # Small numbers once the origin is near: float32 sums of a chunk are exact enough.
-        chunk = (chunk - origin).astype(np.float32, copy=False)
-        n_rows += len(chunk)
-        total = total + np.ones(len(chunk), dtype=np.float32) @ chunk
-        squares += float(np.einsum("ij,ij->i", chunk, chunk).sum(dtype=np.float64))
-    shift = total / n_rows
-    mean = origin.astype(np.float64) + shift
-    variance = squares / n_rows / len(mean) - np.mean(shift**2)
-    # Constant inputs have no scale; they stay where they are.
-    return mean, float(np.sqrt(variance)) if variance > 1e-12 else 1.0
-
-
-def _encode_labels(y: Any, n_rows: int, loss: Any) -> np.ndarray:
-    """Return labels as integers, -1 for none; integers stay what they are."""
-    if y is None:
-        raise ValueError(
-            f"loss={loss!r} learns from labels: pass y to fit, with -1 where there is none"
-        )
-    labels = np.asarray(y)
-    if labels.shape != (n_rows,):
-        raise ValueError(f"y must have the shape ({n_rows},), got {labels.shape}")
-    if labels.dtype.kind in "iu":
-        return labels.astype(np.int64)
-    known = ~pd.isna(labels) & (labels != -1)
-    codes = np.full(n_rows, -1, dtype=np.int64)
-    codes[known] = np.unique(labels[known], return_inverse=True)[1]
-    return codes
-
-
-def _say_nothing(message: str) -> None:
-    """Swallow skorch's message of having stopped early: ``history_`` tells."""
-
-
-def _choose_device(device: str) -> str:
-    """Resolve ``"auto"``; raise for a device that this machine or PyTorch lacks."""
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device={device!r} cannot be used here: {reason}") from None
-    return device

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.helper import predefined_split
 from torch.utils.data import Dataset
 
 from ..utils import progress_bar
-from ._distributed import is_first, merge_batch, n_processes, own_share, reduce_gradients
-from ._network import MIN_BATCH
+from ._checkpoint import Checkpoint, KeepTraining
+from ._distributed import (
+    is_first,
+    merge_batch,
+    n_processes,
+    own_device,
+    own_share,
+    reduce_gradients,
+)
+from ._fingerprint import training_fingerprint
+from ._network import MIN_BATCH, JointNetwork, PairwiseLoss
+from ._training_data import moments_of
 
 
 class PairDataset(Dataset):
@@ -57,10 +68,16 @@ class PairBatches:
 
     A drop-in for :class:`torch.utils.data.DataLoader` in skorch's ``iterator_train``, without
     its call per sample. Of processes that train together, each gets its share of every batch.
+    A generator as ``seed`` is drawn from: whoever has it knows the state of the batches.
     """
 
     def __init__(
-        self, dataset: PairDataset, *, batch_size: int, shuffle: bool = False, seed: int = 0
+        self,
+        dataset: PairDataset,
+        *,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int | np.random.Generator = 0,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
@@ -169,7 +186,147 @@ class EpochProgress(Callback):
         self._bar.set_postfix(losses, refresh=False)
         self._bar.update()
 
+    def skip(self, n_epochs: int) -> None:
+        """Advance the bar by epochs that are done."""
+        self._bar.update(n_epochs)
+
     def close(self) -> None:
         """Close the bar, which is not kept: it could not be pickled."""
         self._bar.close()
         del self._bar
+
+
+def train_network(
+    translator: Any,
+    train: PairDataset,
+    valid: PairDataset | None,
+    loss: torch.nn.Module,
+    random_state: np.random.RandomState,
+    *,
+    prepare: Callable[[Any], object] | None = None,
+    checkpoint: Checkpoint | None = None,
+    **settings: Any,
+) -> tuple[TranslationNet, list[dict[str, Any]]]:
+    """Train a network as a translator's parameters say.
+
+    Parameters
+    ----------
+    translator : ContrastiveTranslator
+        Its parameters are read.
+    train, valid : PairDataset
+        To train on, and held out (or ``None``).
+    loss : torch.nn.Module
+        Trained in place.
+    random_state : RandomState
+        Draws the initial weights and the batches.
+    prepare : callable or None, default=None
+        Gets the module beforehand.
+    checkpoint : Checkpoint or None, default=None
+        Where training is kept, and goes on from.
+    **settings
+        Of the network, instead of the translator's own.
+
+    Returns
+    -------
+    net : TranslationNet
+        Trained.
+    history : list of dict
+        Losses and seconds of every epoch.
+    """
+    init_seed, batch_seed = map(int, random_state.randint(np.iinfo(np.int32).max, size=2))
+    generator = np.random.default_rng(batch_seed)
+    progress = EpochProgress(translator.max_epochs, translator.verbose)
+    callbacks: list = [("progress", progress)]
+    if valid is not None:
+        stop = EarlyStopping(patience=translator.patience, load_best=True, sink=_say_nothing)
+        callbacks.append(("early_stopping", stop))
+    callbacks += translator.callbacks or []
+    if checkpoint is not None:
+        callbacks.append(("keep_training", KeepTraining(checkpoint)))
+    net = TranslationNet(
+        **{
+            "module": JointNetwork,
+            "module__moments": tuple(map(moments_of, train.blocks, train.rows)),
+            "module__hidden_dim": translator.hidden_dim,
+            "module__n_components": translator.n_components,
+            "module__seed": init_seed,
+            "criterion": PairwiseLoss,
+            "criterion__loss": loss,
+            "optimizer": torch.optim.Adam,
+            "optimizer__fused": True,
+            "lr": translator.lr,
+            "max_epochs": translator.max_epochs,
+            "batch_size": translator.batch_size,
+            "iterator_train": PairBatches,
+            "iterator_train__shuffle": True,
+            "iterator_train__seed": generator,
+            "iterator_valid": PairBatches,
+            "train_split": None if valid is None else predefined_split(valid),
+            "callbacks": callbacks,
+            "device": own_device(choose_device(translator.device)),
+            "precision": translator.precision,
+            "verbose": 0,
+            **settings,
+        }
+    )
+    net.initialize()
+    if prepare is not None:
+        prepare(net.module_)
+    fingerprint = None
+    if checkpoint is not None and is_first():
+        fingerprint = training_fingerprint(
+            translator.get_params(deep=False),
+            {**settings, "batch_seed": batch_seed},
+            net,
+            (train, valid),
+        )
+    net.notify("on_train_begin", X=train, y=None)
+    try:
+        n_done = 0
+        if checkpoint is not None:
+            n_done = checkpoint.restore(net, generator, fingerprint)
+            progress.skip(n_done)
+        net.fit_loop(train, epochs=net.max_epochs - n_done)
+    except KeyboardInterrupt:
+        # skorch's early stopping raises it; a user's is not a regular end (net.fit takes it
+        # for one and would return a half-trained network).
+        if not any(
+            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            for _, callback in net.callbacks_
+        ):
+            raise
+    finally:
+        progress.close()
+    net.notify("on_train_end", X=train, y=None)
+    # The held-out pairs must not travel with a pickle of the estimator.
+    net.set_params(train_split=None)
+    # What was set: a generator that has been drawn from would be odd to find there.
+    net.iterator_train__seed = batch_seed
+    history = [
+        {
+            "epoch": row["epoch"],
+            "train_loss": row["train_loss"],
+            **({"valid_loss": row["valid_loss"]} if valid is not None else {}),
+            "seconds": row["dur"],
+        }
+        for row in net.history
+    ]
+    return net, history
+
+
+def choose_device(device: str) -> str:
+    """Resolve ``"auto"``; raise for a device that this machine or PyTorch lacks."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device={device!r} cannot be used here: {reason}") from None
+    return device
+
+
+def _say_nothing(message: str) -> None:
+    """Swallow skorch's message of having stopped early: ``history_`` tells."""

@@ -28,9 +28,10 @@ from pathlib import Path
 import numpy as np
 
 from skxmodal.__main__ import main as skxmodal
-from skxmodal.datasets import load_manifest, make_instruments
+from skxmodal.datasets import load_manifest, make_instruments, make_paired_embeddings
 from skxmodal.embedders import AudioEmbedder, ImageEmbedder, embed_to_file
 from skxmodal.experiments import _presets, embed_manifest
+from skxmodal.translation import ContrastiveTranslator, _checkpoint
 
 _SHORT = {"n_sizes": 2, "n_draws": 1, "pair_epochs": 8, "max_epochs": 8}
 _ENTRIES = "SELECT key, data, checksum FROM entries ORDER BY key"
@@ -103,7 +104,76 @@ class Reproduce:
         return found
 
 
-TASKS = {"file": EmbedToFile, "cache": EmbedThroughCache, "reproduce": Reproduce}
+class Fit:
+    """``ContrastiveTranslator(checkpoint=...)``: weights, losses and joint vectors."""
+
+    pause = _checkpoint._PAUSE
+
+    def __init__(self, folder):
+        _checkpoint._PAUSE = self.pause
+        names = {"audio": 96, "image": 64}
+        self.table = make_paired_embeddings(8000, n_features=names, random_state=0).frame
+        # What PyTorch imports on first use would be most of each start.
+        self.fit(self.table[:100], folder / "warm")
+
+    def fit(self, table, kept):
+        return ContrastiveTranslator(
+            32,
+            hidden_dim=128,
+            loss="clip",
+            batch_size=128,
+            max_epochs=40,
+            patience=3,
+            random_state=0,
+            checkpoint=kept,
+        ).fit(table)
+
+    def work(self, out):
+        translator = self.fit(self.table, out / "kept")
+        np.save(out / "joint.npy", translator.transform(self.table))
+        for part in (translator.net_.module_, translator.net_.criterion_):
+            for name, tensor in part.state_dict().items():
+                np.save(out / f"{name}.npy", tensor.numpy())
+        history = [dict(row) for row in translator.net_.history]
+        for row in history:
+            del row["dur"]
+        (out / "history.txt").write_text(repr(history))
+
+    def result(self, out):
+        return digests(out)
+
+    def found(self, out):
+        """Tell how many epochs a killed fit has kept, and what it was writing."""
+        folder = out / "kept"
+        kept = [len(_checkpoint._unpack(p.read_bytes())["history"]) for p in folder.glob("*.ch*")]
+        return [*kept, *("half-written" for _ in folder.glob("*.part"))]
+
+
+class FitOnSlowDisk(Fit):
+    """The same, kept after every epoch, and each write takes long: kills meet writes."""
+
+    pause = 0
+
+    def work(self, out):
+        fsync = os.fsync
+
+        def slow(handle):
+            until = time.process_time() + 0.05
+            while time.process_time() < until:
+                pass
+            fsync(handle)
+
+        os.fsync = slow
+        super().work(out)
+
+
+TASKS = {
+    "file": EmbedToFile,
+    "cache": EmbedThroughCache,
+    "reproduce": Reproduce,
+    "fit": Fit,
+    "fit-slow-disk": FitOnSlowDisk,
+}
 
 
 def file_digest(path):
@@ -191,7 +261,7 @@ def run(name, folder, n_kills, seed=0):
     seconds = finish(begin(task, out))
     expected = task.result(out)
     shutil.rmtree(out)
-    killed_at, n_runs, differ = [], 0, set()
+    killed_at, n_runs, differ, left = [], 0, set(), []
     # A killed run keeps what it has finished: short enough for several kills a run, long enough
     # to come through its longest stage.
     longest = 0.6 * seconds
@@ -199,6 +269,8 @@ def run(name, folder, n_kills, seed=0):
         instant = instants.uniform(0, longest)
         if kill_after(begin(task, out), instant):
             killed_at.append(round(instant, 3))
+            if hasattr(task, "found"):
+                left.append(task.found(out))
             if len(killed_at) < n_kills:
                 continue
             finish(begin(task, out))
@@ -213,6 +285,7 @@ def run(name, folder, n_kills, seed=0):
         "compared": len(expected),
         "seconds": round(seconds, 2),
         "killed_at": killed_at,
+        "left": left,
     }
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_work_that_is_killed_ends_as_if_nothing_had_happened(task, tmp_path):
     assert found["kills"] == N_KILLS
     assert found["runs"] >= 1
     assert found["compared"] > 1
+
+
+@pytest.mark.parametrize("task", ["fit", "fit-slow-disk"])
+def test_a_killed_fit_with_a_checkpoint_goes_on(task, tmp_path):
+    found = killed(task, tmp_path, N_KILLS)
+    assert found["differ"] == []
+    assert found["kills"] == N_KILLS
+    assert found["compared"] > 1
+    n_epochs = [kept[0] for kept in found["left"] if kept and kept[0] != "half-written"]
+    assert max(n_epochs) > 1
+    # A restart that began anew would come to as many epochs as the processor time allows.
+    begun_again = [b < a for a, b in pairwise(n_epochs)]
+    assert sum(begun_again) < found["runs"]
 
 
 def test_a_killed_fit_costs_that_fit_only(tmp_path):
