@@ -18,10 +18,13 @@ test: $(VENV)/.installed-dev ## run the default tests
 test-slow: $(VENV)/.installed-dev ## run the slow tests
 	$(BIN)/python -m pytest -m "slow and not network"
 
-# Where PyPI's torch is too large, point PIP_EXTRA_INDEX_URL at its CPU builds.
+# Where PyPI's torch is too large, point PIP_EXTRA_INDEX_URL at its CPU builds; where those of the
+# oldest version are out of reach, name another: make test-oldest OLDEST_TORCH=2.13.0
+OLDEST_TORCH ?= $(shell sed -n 's/^torch==//p' constraints-oldest.txt)
 test-oldest: ## install the oldest supported versions in .venv-oldest and run the default tests
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --progress-bar on -c constraints-oldest.txt -e ".[test]"
+	sed 's/^torch==.*/torch==$(OLDEST_TORCH)/' constraints-oldest.txt > $(VENV)-oldest/constraints.txt
+	$(VENV)-oldest/bin/python -m pip install --progress-bar on -c $(VENV)-oldest/constraints.txt -e ".[test]"
 	$(VENV)-oldest/bin/python -m pytest
 
 # On an idle machine, where waiting threads may spin.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import _safe_indexing, check_consistent_length
 
+from ._tables import _as_array, _blank_columns, _is_polars, _like, _stack
 from .media import is_missing
 
 __all__ = [
@@ -323,10 +324,6 @@ def read_block(X: Any, rows: np.ndarray, columns: slice) -> np.ndarray:
     return np.require(_as_array(block), np.float32, "C")
 
 
-def _is_polars(X: Any) -> bool:
-    return type(X).__module__.partition(".")[0] == "polars"
-
-
 def _n_columns(X: Any) -> int:
     shape = getattr(X, "shape", None)
     if shape is None or len(shape) != 2:
@@ -370,51 +367,3 @@ def _widths_from_names(X: Any) -> dict[str, int]:
 def _check_known(modality: str, names: list[str]) -> None:
     if modality not in names:
         raise ValueError(f"the table has no modality {modality!r}, only {', '.join(names)}")
-
-
-def _as_array(X: Any) -> np.ndarray:
-    if isinstance(X, np.ndarray):
-        return X
-    if not _is_polars(X) and not all(isinstance(dtype, np.dtype) for dtype in X.dtypes):
-        # pandas' nullable columns mark what is missing by NA, which numpy does not know.
-        return X.to_numpy(dtype=np.float64, na_value=np.nan)
-    return X.to_numpy()
-
-
-def _like(array: np.ndarray, X: Any) -> Any:
-    """Give an array the table type, columns and index of ``X``."""
-    if isinstance(X, np.ndarray):
-        return array
-    if _is_polars(X):
-        import polars as pl
-
-        return pl.DataFrame(array, schema=list(X.columns))
-    import pandas as pd
-
-    return pd.DataFrame(array, columns=X.columns, index=X.index)
-
-
-def _blank_columns(X: Any, names: list) -> Any:
-    """Set media columns missing."""
-    if _is_polars(X):
-        import polars as pl
-
-        return X.with_columns(
-            [pl.Series(name, [None] * len(X), dtype=X.schema[name]) for name in names]
-        )
-    import pandas as pd
-
-    blank = {name: pd.Series([None] * len(X), dtype=object, index=X.index) for name in names}
-    return X.assign(**blank)
-
-
-def _stack(parts: list) -> Any:
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate(parts)
-    if _is_polars(parts[0]):
-        import polars as pl
-
-        return pl.concat(parts)
-    import pandas as pd
-
-    return pd.concat(parts)

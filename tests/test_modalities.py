@@ -292,6 +292,14 @@ class TestMelt:
         assert melted["audio"][0] is sound
         assert melted["image"][1] is picture
 
+    @pytest.mark.parametrize("dtype", [object, "string", "category"])
+    def test_media_columns_of_any_type_become_objects(self, dtype):
+        table = pd.DataFrame({"audio": ["a", None], "image": ["c", "d"]}, dtype=dtype)
+        melted, _, _ = melt_modalities(table)
+        assert melted.dtypes.tolist() == [object, object]
+        assert cells(melted, "audio") == ["a", None, None]
+        assert cells(melted, "image") == [None, "c", "d"]
+
     def test_without_labels_there_are_none(self, embeddings):
         table, layout = embeddings
         assert melt_modalities(table, **layout)[1] is None

@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular, svd
+from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular, svd
 
 from ._kernel_features import leading_eigenvectors
 
@@ -208,7 +208,7 @@ def _leading_directions(
     """Directions of maximal correlation among whitened modalities, and the correlations."""
     if len(widths) == 2:
         ((first, second), matrix), *_ = whitened.items()
-        left, correlations, right = svd(matrix, full_matrices=False)
+        left, correlations, right = _svd(matrix)
         left, right = left[:, :n_components], right[:n_components].T
         sign = np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
         return {first: left * sign, second: right * sign}, correlations[:n_components]
@@ -229,3 +229,12 @@ def _leading_directions(
     return {
         name: scale * vectors[start : start + widths[name]] for name, start in starts.items()
     }, correlations
+
+
+def _svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the thin singular value decomposition of a matrix."""
+    try:
+        return svd(matrix, full_matrices=False)
+    except LinAlgError:
+        # LAPACK's divide and conquer gives up on a few matrices that its slower sweep solves.
+        return svd(matrix, full_matrices=False, lapack_driver="gesvd")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skxmodal.modalities import concat_modalities, select_modality
-from skxmodal.translation import CCAProjector
+from skxmodal.translation import CCAProjector, _kernel_moments
 
 
 def test_linear_cca_finds_the_cosines_of_the_principal_angles(pairs):
@@ -136,3 +136,17 @@ def test_a_batch_with_a_new_modality_is_refused(pairs):
     pairs["text__0"] = 1.0
     with pytest.raises(ValueError, match="the modality 'text', which no row had in fit"):
         projector.partial_fit(pairs)
+
+
+def test_where_divide_and_conquer_does_not_converge_another_method_answers(pairs, monkeypatch):
+    expected = CCAProjector(3).fit(pairs).transform(pairs)
+    decompose = _kernel_moments.svd
+
+    def svd(matrix, *, lapack_driver="gesdd", **options):
+        if lapack_driver == "gesdd":
+            raise np.linalg.LinAlgError("SVD did not converge")
+        return decompose(matrix, lapack_driver=lapack_driver, **options)
+
+    monkeypatch.setattr(_kernel_moments, "svd", svd)
+    found = CCAProjector(3).fit(pairs).transform(pairs)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

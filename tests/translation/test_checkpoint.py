@@ -203,7 +203,7 @@ def test_a_fit_with_another_parameter_begins_anew(pairs, folder, other):
 def test_a_fit_of_another_table_begins_anew(pairs, folder):
     interrupt(pairs, checkpoint=folder)
     other = pairs.copy()
-    other.iloc[7, 2] += 1e-3
+    other.iloc[7, 2] += np.float32(1e-3)
     assert fit_counting(other, checkpoint=folder)[1][0] == 1
 
 
