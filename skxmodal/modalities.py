@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import _safe_indexing, check_consistent_length
 
-from ._tables import _as_array, _blank_columns, _is_polars, _like, _stack
 from .media import is_missing
+from .utils._tables import as_array, blank_columns, stack_tables, table_like
 
 __all__ = [
     "concat_modalities",
@@ -198,7 +198,7 @@ def present_rows(X: Any, *, modalities: str | Mapping[str, int] = "auto") -> dic
             for name in X.columns
         }
     columns = find_modalities(X, modalities)
-    array = _as_array(X)
+    array = as_array(X)
     present = {name: np.empty(len(array), dtype=bool) for name in columns}
     # By chunks: the mask of a whole table that is read from disk would not fit in memory.
     for start in range(0, len(array), _CHUNK_ROWS):
@@ -250,16 +250,16 @@ def select_modality(X: Any, modality: str, *, modalities: str | Mapping[str, int
         names = [str(name) for name in X.columns]
         _check_known(modality, names)
         others = [name for name in X.columns if str(name) != modality]
-        return _blank_columns(X, others)
+        return blank_columns(X, others)
     columns = find_modalities(X, modalities)
     _check_known(modality, list(columns))
-    array = np.array(_as_array(X), copy=True)
+    array = np.array(as_array(X), copy=True)
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     for name, block in columns.items():
         if name != modality:
             array[:, block] = np.nan
-    return _like(array, X)
+    return table_like(array, X)
 
 
 def melt_modalities(
@@ -313,7 +313,7 @@ def melt_modalities(
         if y is not None:
             labels.append(np.asarray(y)[rows])
     y_long = np.concatenate(labels) if y is not None else None
-    return _stack(parts), y_long, np.concatenate(names).astype(str)
+    return stack_tables(parts), y_long, np.concatenate(names).astype(str)
 
 
 def read_block(X: Any, rows: np.ndarray, columns: slice) -> np.ndarray:
@@ -321,7 +321,7 @@ def read_block(X: Any, rows: np.ndarray, columns: slice) -> np.ndarray:
     if isinstance(X, np.ndarray):
         return np.require(X[rows, columns], np.float32, "C")
     block = _safe_indexing(_safe_indexing(X, columns, axis=1), rows)
-    return np.require(_as_array(block), np.float32, "C")
+    return np.require(as_array(block), np.float32, "C")
 
 
 def _n_columns(X: Any) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..modalities import _as_array, _is_media_table, _is_polars, _like, find_modalities
+from ..modalities import _is_media_table, find_modalities
+from ..utils._tables import as_array, is_polars, table_like
 
 
 def balanced_order(y: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
@@ -81,16 +82,16 @@ def hide_cells(
     if _is_media_table(X, modalities):
         return _hide_media(X, hidden)
     columns = find_modalities(X, modalities)
-    array = np.array(_as_array(X), copy=True)
+    array = np.array(as_array(X), copy=True)
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     for name, rows in hidden.items():
         array[rows, columns[name]] = np.nan
-    return _like(array, X)
+    return table_like(array, X)
 
 
 def _hide_media(X: Any, hidden: Mapping[str, np.ndarray]) -> Any:
-    if _is_polars(X):
+    if is_polars(X):
         import polars as pl
 
         series = {
