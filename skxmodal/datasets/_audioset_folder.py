@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..utils import import_optional
+from ..utils._pyav import open_container
 
 _SOUNDS = {
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff"),
@@ -155,9 +156,7 @@ def probe_file(path: str) -> FileFacts | str:
     try:
         with (
             open(path, "rb") as file,
-            av.open(
-                file, metadata_errors="replace", options={"format_whitelist": _DEMUXERS}
-            ) as container,
+            open_container(av, file, options={"format_whitelist": _DEMUXERS}) as container,
         ):
             return container_facts(container)
     except (OSError, av.FFmpegError) as error:

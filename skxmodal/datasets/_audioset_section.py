@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, BinaryIO
 
 from ..utils import import_optional
+from ..utils._pyav import open_container
 from ._audioset_folder import _DEMUXERS
 
 _BLOCK = 1 << 17
@@ -130,9 +131,7 @@ def cut_section(
         try:
             inputs = [
                 stack.enter_context(
-                    av.open(
-                        source, metadata_errors="replace", options={"format_whitelist": _DEMUXERS}
-                    )
+                    open_container(av, source, options={"format_whitelist": _DEMUXERS})
                 )
                 for source in sources
             ]

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..utils import import_optional
+from ..utils._pyav import open_container
 from ._cells import MediaError, check_length
 from ._containers import container_format, opened, truncated_container
 
@@ -88,7 +89,7 @@ def _container(source: os.PathLike | BinaryIO, cell: str) -> Iterator[Any]:
             if missing is not None:
                 raise MediaError(f"the file is truncated ({missing})", cell=cell)
             # An open file, not its name: FFmpeg takes some names for protocols and playlists.
-            with av.open(file, format=kind, metadata_errors="replace") as container:
+            with open_container(av, file, format=kind) as container:
                 yield container
     except MediaError:
         raise
