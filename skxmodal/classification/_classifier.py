@@ -21,7 +21,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ..media import is_missing
-from ..translation import make_recommended_joint
 from ..translation._joint_host import EmbeddedTable, JointSpaceHost
 from ..utils import check_choice, check_number
 from ._own_blocks import OwnBlocks
@@ -210,13 +209,6 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
         self.classes_ = self.classifier_.classes_
         self._n_features_out = vectors.shape[1]
         return self
-
-    def _joint_or_default(self) -> Any:
-        """Return the parameter ``joint``, or what its name stands for."""
-        if not isinstance(self.joint, str):
-            return self.joint
-        check_choice("joint", self.joint, ("recommended",))
-        return make_recommended_joint(random_state=self.random_state)
 
     def _fit_passthrough(
         self,

@@ -109,15 +109,20 @@ class FunctionEncoder:
             from ._provider_base import TorchNetwork
 
             self._network = TorchNetwork(function, device, caller=f"encoder {self.name!r}")
-        self.fingerprint = json.dumps(
-            {
-                "function": self._identity() if fingerprint is None else fingerprint,
-                "input": {"audio": [sample_rate, window], "image": list(self.size), "text": []}[
-                    modality
-                ],
-            }
-        )
+        self._input = {"audio": [sample_rate, window], "image": list(self.size), "text": []}[modality]
+        if fingerprint is None and self._network is None:
+            fingerprint = f"{self.name}/{uuid.uuid4().hex}"  # a token for this very function
+        self._given = fingerprint
         self.n_features = self._call(self.windows(self._blank())).shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """What the cache knows the encoder by; that of a module follows its present weights."""
+        function = self._given
+        if function is None:
+            assert self._network is not None
+            function = f"{self.function!r}/{self._network.digest}"
+        return json.dumps({"function": function, "input": self._input})
 
     def windows(self, media: np.ndarray) -> np.ndarray:
         """Cut a sound ``(n,)`` into windows, or make one of a picture (resized) or a text.
@@ -192,12 +197,6 @@ class FunctionEncoder:
         if self.modality == "text":
             return np.array("a text", dtype=object)[()]
         return np.zeros((*self.size, 3), np.uint8)
-
-    def _identity(self) -> str:
-        """Return the digest of a module, or a token for this very function."""
-        if self._network is not None:
-            return f"{self.function!r}/{self._network.digest}"
-        return f"{self.name}/{uuid.uuid4().hex}"
 
     def __deepcopy__(self, memo: dict) -> FunctionEncoder:
         # A clone of an embedder need not have its own copy of the weights.

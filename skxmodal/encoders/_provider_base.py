@@ -67,13 +67,18 @@ class TorchNetwork:
 
     def __init__(self, module: Any, device: Any, *, caller: str) -> None:
         self.device = resolve_device(device, caller=caller)
-        self.digest = digest_of_module(module)
         self.module = module.eval().to(self.device)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights as they are now: a module of one's own may be trained on."""
+        return digest_of_module(self.module)
 
     def __call__(self, run: Any, *inputs: np.ndarray | None) -> np.ndarray:
         """Return ``run(*tensors)`` as float32 NumPy array."""
         import torch
 
+        self.module.eval()  # whoever trained it meanwhile may have left it in training mode
         # The threads of OpenMP do not survive a fork: a child that waits for them hangs.
         if os.getpid() != _IMPORTED_BY:
             torch.set_num_threads(1)

@@ -32,8 +32,8 @@ def read_audio(
         that PyAV reads (the sound of MP4, MKV, WebM, MOV, AVI, ...; M4A, AAC), optionally with
         a W3C time fragment (``"talk.flac#t=3.0,4.0"``, seconds): then only that part is
         decoded, or what there is of it; its content as bytes; an array ``(n,)``
-        or ``(channels, n)``; or a pair of a rate in Hz and such an array. Integer samples are
-        scaled by their full range, channels are averaged.
+        or ``(channels, n)``; or a pair of a rate in Hz and such an array. Integer samples of 8, 16
+        or 32 bits are scaled by their full range, channels are averaged.
     sample_rate : float
         Rate of the result, in Hz (resampled by soxr, quality HQ).
     array_sample_rate : float or None, default=None
@@ -208,6 +208,14 @@ def _full_scale(array: np.ndarray, cell: str) -> np.ndarray:
         # What is too large for float32 becomes infinite, which the caller reports.
         with np.errstate(over="ignore"):
             return array.astype(np.float32)
+    if array.dtype == np.int64:
+        # Nobody records in 64 bits: it is NumPy's default, and the full scale that was meant is
+        # unknown. At that of the type every sound would be silence.
+        raise MediaError(
+            "samples are 64-bit integers, whose full scale nobody can tell: convert them to int16 "
+            "or int32, or divide them by it",
+            cell=cell,
+        )
     if array.dtype.kind == "i":
         return (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
     if array.dtype == np.uint8:

@@ -30,10 +30,11 @@ class CrossModalRetriever(JointSpaceHost):
 
     Parameters
     ----------
-    joint : transformer
+    joint : transformer or "recommended"
         Joint projector (:mod:`skxmodal.translation`), or a pipeline that ends in one; then ``X``
         may be a media table. A :class:`~sklearn.frozen.FrozenEstimator` keeps one that is
-        already fitted.
+        already fitted. ``"recommended"`` is
+        :func:`~skxmodal.translation.make_recommended_joint` with this ``random_state``.
     n_neighbors : int, default=30
         How many neighbours a query gets unless it asks for another number.
     metric : {"cosine", "euclidean", "dot"}, default="cosine"
@@ -147,7 +148,7 @@ class CrossModalRetriever(JointSpaceHost):
         """
         self._check_parameters()
         X = self._as_table(X, reset=True)
-        self.joint_ = clone(self.joint).fit(X, y)
+        self.joint_ = clone(self._joint_or_default()).fit(X, y)
         self._n_features_out: int | None = None
         vectors, rows = {}, {}
         for name, joint, of_modality in self._each_modality(X):

@@ -232,6 +232,10 @@ class ContrastiveTranslator(JointProjector):
                 "sampler must be None, a name or an object with a method sample_pairs(blocks, "
                 f"random_state), got {self.sampler!r}"
             )
+        if self.callbacks is not None and not isinstance(self.callbacks, (list, tuple)):
+            raise TypeError(
+                f"callbacks must be a list of skorch callbacks or None, got {self.callbacks!r}"
+            )
         if self.checkpoint is None:
             return
         if not isinstance(self.checkpoint, (str, os.PathLike)):

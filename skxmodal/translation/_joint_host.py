@@ -18,8 +18,9 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..modalities import find_modalities, present_rows, read_block, select_modality
-from ..utils import VersionedState
+from ..utils import VersionedState, check_choice
 from ._projector import check_learned
+from ._recommended import make_recommended_joint
 
 
 class JointSpaceHost(
@@ -34,6 +35,7 @@ class JointSpaceHost(
     joint: Any
     joint_: Any
     modalities: str | Mapping[str, int]
+    random_state: int | np.random.RandomState | None
 
     def transform(self, X: Any) -> np.ndarray:
         """Project every row to the joint space.
@@ -51,8 +53,11 @@ class JointSpaceHost(
         return np.asarray(self.joint_.transform(self._as_table(X, reset=False)))
 
     def _joint_or_default(self) -> Any:
-        """Return the parameter ``joint``, or what stands for its ``None``."""
-        return self.joint
+        """Return the parameter ``joint``, or what its name stands for."""
+        if not isinstance(self.joint, str):
+            return self.joint
+        check_choice("joint", self.joint, ("recommended",))
+        return make_recommended_joint(random_state=self.random_state)
 
     def _each_modality(
         self, X: Any, wanted: np.ndarray | None = None

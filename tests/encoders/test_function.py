@@ -130,6 +130,19 @@ def test_the_fingerprint_of_a_module_is_that_of_its_weights(torch):
     assert again == of_one
 
 
+def test_the_fingerprint_of_a_module_follows_its_training(torch):
+    module = torch.nn.Sequential(torch.nn.Linear(16, 3), torch.nn.Dropout(0.9))
+    encoder = FunctionEncoder(module, "audio", sample_rate=16, device="cpu")
+    before = encoder.fingerprint
+    assert encoder.fingerprint == before
+    module.train()
+    with torch.no_grad():
+        module[0].weight += 1
+    assert encoder.fingerprint != before
+    ones = np.ones((1, 16), np.float32)
+    np.testing.assert_array_equal(encoder.encode(ones), encoder.encode(ones))
+
+
 def test_a_function_without_a_fingerprint_is_a_new_one_each_time():
     one, two = (FunctionEncoder(level, "audio") for _ in range(2))
     assert one.fingerprint != two.fingerprint

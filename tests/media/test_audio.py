@@ -155,6 +155,12 @@ def test_arrays_are_scaled_by_their_type_and_their_channels_averaged(array, expe
         np.testing.assert_array_equal(read, np.float32(expected))
 
 
+def test_integers_of_64_bits_are_refused_instead_of_being_silence():
+    samples = np.array([-32768, 0, 16384])
+    with pytest.raises(MediaError, match="64-bit integers.*convert them to int16"):
+        read_audio((RATE, samples), RATE)
+
+
 def test_a_pair_may_hold_a_list_and_a_numpy_rate():
     np.testing.assert_array_equal(read_audio((np.int64(RATE), [0.0, 0.25]), RATE), [0, 0.25])
 

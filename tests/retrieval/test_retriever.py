@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skxmodal.metrics import make_retrieval_scorer
 from skxmodal.modalities import concat_modalities, select_modality
 from skxmodal.retrieval import CrossModalRetriever
-from skxmodal.translation import CCAProjector, PCAProjector
+from skxmodal.translation import CCAProjector, PCAProjector, make_recommended_joint
 
 BACKENDS = ["torch", "faiss"]
 
@@ -127,6 +127,16 @@ def test_fit_fits_the_joint_space_unless_it_is_frozen(X):
     assert hasattr(retriever.joint_, "modalities_")
     assert retriever.transform(X).shape == (300, 4)
     assert retriever.get_feature_names_out()[0] == "crossmodalretriever0"
+
+
+def test_the_recommended_joint_space_goes_by_its_name(X):
+    named = CrossModalRetriever("recommended", 5, random_state=0).fit(X)
+    given = CrossModalRetriever(make_recommended_joint(random_state=0), 5).fit(X)
+    sounds = select_modality(X, "audio").iloc[:9]
+    for one, other in zip(*(r.kneighbors(sounds, target="image") for r in (named, given))):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="joint must be one of 'recommended'"):
+        CrossModalRetriever("recomended").fit(X)
 
 
 def test_fit_again_forgets_the_first_table(X):

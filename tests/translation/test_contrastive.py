@@ -203,6 +203,7 @@ def test_grid_search_over_the_translator_in_a_pipeline(pairs):
         ("patience", 0, "patience must be an integer >= 1"),
         ("validation_fraction", 1, "validation_fraction must be a number >= 0 and < 1"),
         ("loss", "hinge", "loss must be one of 'margin'"),
+        ("callbacks", print, "callbacks must be a list of skorch callbacks or None"),
         ("sampler", 3, "sampler must be None, a name or an object with a method sample_pairs"),
         ("precision", "float8", "precision must be one of 'float32', 'bfloat16', 'float16'"),
         ("device", "abacus", "device='abacus' cannot be used here"),
