@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from skxmodal.embedders import AudioEmbedder
+from skxmodal.encoders import _registry
 from skxmodal.encoders._native_specs import NATIVE
 from skxmodal.encoders._native_weights import WEIGHTS
 from skxmodal.encoders._native_yamnet import YAMNetEncoder
@@ -81,6 +82,7 @@ def test_an_embedder_shows_the_download_when_asked_to(
     file_server.files[f"/{place.relative_to(folder).as_posix()}"] = place.read_bytes()
     monkeypatch.setenv("SKXMODAL_MIRROR", file_server.url)
     monkeypatch.setitem(WEIGHTS, "yamnet", replace(official, digest=yamnet_mirror))
+    monkeypatch.setattr(_registry, "_LOADED", {})  # others are not to find this one loaded
     assert AudioEmbedder("yamnet", verbose=1).fit([]).n_features_out_ == 1024
     assert "yamnet.h5" in capsys.readouterr().err
 
