@@ -128,8 +128,8 @@ API: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
         ],
     ),
     "skxmodal.model_selection": (
-        "How a classifier gains from labelled samples of the modality it is tested on.",
-        [("", ["transfer_curve", "TransferCurve"])],
+        "Cross-validation with unlabelled rows; what labelled samples of a modality are worth.",
+        [("", ["SemiSupervisedSplit", "transfer_curve", "TransferCurve"])],
     ),
     "skxmodal.inspection": (
         "Displays: ``from_*`` computes, ``plot`` draws, ``describe`` says it in words.",

@@ -12,7 +12,6 @@ from sklearn.utils import (
     _safe_indexing,
     assert_all_finite,
     check_consistent_length,
-    column_or_1d,
     get_tags,
 )
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -20,12 +19,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from ..media import is_missing
 from ..translation._joint_host import EmbeddedTable, JointSpaceHost
 from ..utils import check_choice, check_number
+from ._labels import LabelledScore, plain_labels, split_labels
 from ._own_blocks import OwnBlocks
-
-_MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>", ""}
 
 
 def _has_probabilities(self: ModalityAgnosticClassifier) -> bool:
@@ -41,7 +38,7 @@ class _Part(NamedTuple):
     rows: np.ndarray
 
 
-class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
+class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost):
     """Fit a joint space and one classifier in it; predict from whatever a row has.
 
     The joint space is fitted on all rows: rows without a label still teach it (their pairs do).
@@ -174,7 +171,7 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
                 "mark rows without a label by -1"
             )
         X = self._as_table(X, reset=True)
-        y, labelled = _split_labels(y)
+        y, labelled = split_labels(y)
         check_consistent_length(X, y)
         routed = process_routing(self, "fit", **params)
 
@@ -188,10 +185,7 @@ class ModalityAgnosticClassifier(ClassifierMixin, JointSpaceHost):
             raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
         vectors = np.concatenate([joint for _, joint, _ in samples])
         rows = np.concatenate([rows for _, _, rows in samples])
-        labels = y[rows]
-        if labels.dtype == object:
-            # What is left without the None has a type of its own again.
-            labels = np.asarray(labels.tolist())
+        labels = plain_labels(y[rows])
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         per_row = {
@@ -362,28 +356,6 @@ def _count(parts: list[_Part], n_rows: int) -> np.ndarray:
             f"row {np.flatnonzero(count == 0)[0]} has no modality at all: leave such rows out"
         )
     return count
-
-
-def _split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels as an array and which rows have one."""
-    if not isinstance(getattr(y, "dtype", None), np.dtype):
-        # Lists and nullable columns: as they are, before numpy finds one type for None and text.
-        y = np.fromiter(y, dtype=object) if hasattr(y, "__len__") else y
-    y = column_or_1d(np.asarray(y), warn=True)
-    if y.dtype.kind in "iuf":
-        return y, ~np.isnan(y) & (y != -1)
-    if y.dtype.kind in "OU":
-        for row, label in enumerate(y):
-            if isinstance(label, str) and label in _MISSING_AS_TEXT:
-                raise ValueError(
-                    f"the label {str(label)!r} of row {row} is a missing label turned into text, "
-                    "as numpy does when it joins numbers and strings: mark rows without a label "
-                    "by None"
-                )
-    if y.dtype == object:
-        labelled = [not is_missing(label) and label != -1 for label in y]
-        return y, np.array(labelled, dtype=bool)
-    return y, np.ones(len(y), dtype=bool)
 
 
 def _is_per_row(value: Any, n_rows: int) -> bool:

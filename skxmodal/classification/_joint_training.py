@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from ..translation import ContrastiveTranslator
 from ..translation._joint_host import JointSpaceHost
 from ..utils import check_number
-from ._classifier import _split_labels
 from ._joint_translator import JointTranslator
+from ._labels import LabelledScore, split_labels
 
 
-class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
+class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost):
     """Train the translation network and a classifier on its joint vectors at the same time.
 
     The network of :class:`~skxmodal.translation.ContrastiveTranslator` gets one linear layer
@@ -159,7 +159,7 @@ class JointTranslationClassifier(ClassifierMixin, JointSpaceHost):
                 "process"
             )
         X = self._as_table(X, reset=True)
-        y, labelled = _split_labels(y)
+        y, labelled = split_labels(y)
         check_consistent_length(X, y)
         if not labelled.any():
             raise ValueError("no row has a label: the classifier has nothing to learn")

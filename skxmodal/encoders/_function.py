@@ -109,7 +109,8 @@ class FunctionEncoder:
             from ._provider_base import TorchNetwork
 
             self._network = TorchNetwork(function, device, caller=f"encoder {self.name!r}")
-        self._input = {"audio": [sample_rate, window], "image": list(self.size), "text": []}[modality]
+        inputs = {"audio": [sample_rate, window], "image": list(self.size), "text": []}
+        self._input = inputs[modality]
         if fingerprint is None and self._network is None:
             fingerprint = f"{self.name}/{uuid.uuid4().hex}"  # a token for this very function
         self._given = fingerprint

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+_UNLABELLED = -1
+
 LabelSet = tuple[Hashable, ...]
 
 
@@ -52,6 +54,7 @@ def group_labels(y: Any, name: str) -> GroupedLabels:
     rows = list(y)
     if any(isinstance(row, list | tuple | set | frozenset | np.ndarray) for row in rows):
         return _group_sets(rows, name)
+    _refuse_unlabelled(np.array([_is_unlabelled(row) for row in rows], dtype=bool), name)
     return _group_sets([(row,) for row in rows], name)
 
 
@@ -60,8 +63,19 @@ def _group_classes(y: np.ndarray, name: str) -> GroupedLabels:
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y))[0])
         raise ValueError(f"Row {row} of {name} has no label ({y[row]}): leave out unlabelled rows.")
+    if y.dtype.kind in "if":
+        _refuse_unlabelled(y == _UNLABELLED, name)
     classes, codes = np.unique(y, return_inverse=True)
     return GroupedLabels(codes.astype(np.intp), [(label,) for label in classes.tolist()])
+
+
+def _refuse_unlabelled(rows: np.ndarray, name: str) -> None:
+    """Raise for the label that stands for none in every part of the library."""
+    if rows.any():
+        raise ValueError(
+            f"Row {int(np.argmax(rows))} of {name} has no label ({_UNLABELLED}): leave out "
+            "unlabelled rows."
+        )
 
 
 def _group_sets(rows: list[Any], name: str) -> GroupedLabels:
@@ -121,3 +135,17 @@ def _check_set(labels: frozenset[Hashable], where: str) -> None:
 def _is_missing(label: object) -> bool:
     """Tell whether a label stands for no label."""
     return label is None or (isinstance(label, float) and np.isnan(label)) or str(label) == "<NA>"
+
+
+def _is_unlabelled(label: object) -> bool:
+    """Tell the number that stands for no label."""
+    return isinstance(label, int | np.integer) and label == _UNLABELLED
+
+
+def labelled_rows(y: Any) -> np.ndarray:
+    """Tell which rows have a label; of label sets and indicator matrices all do."""
+    if sparse.issparse(y) or getattr(y, "ndim", 1) == 2 or hasattr(y, "columns"):
+        return np.ones(y.shape[0], dtype=bool)
+    if isinstance(y, np.ndarray) and y.dtype.kind in "if":
+        return ~np.isnan(y) & (y != _UNLABELLED)
+    return np.array([not (_is_missing(label) or _is_unlabelled(label)) for label in y], dtype=bool)

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from ..modalities import present_rows, select_modality
 from ..utils import VersionedState
+from ._labels import labelled_rows
 from ._ndcg import retrieval_ndcg_score
 from ._relevance import ExactMatch, Relevance
 
@@ -63,7 +64,8 @@ class RetrievalScorer(VersionedState, BaseEstimator):
         X : table of shape (n_samples, ...)
             Media table or embedding table.
         y : array-like of length n_samples, default=None
-            Labels; without any, a row is relevant to itself only.
+            Labels; rows with -1, ``NaN`` or ``None`` are left out. Without any, a row is relevant
+            to itself only.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows as queries.
 
@@ -84,7 +86,8 @@ class RetrievalScorer(VersionedState, BaseEstimator):
         X : table of shape (n_samples, ...)
             Media table or embedding table.
         y : array-like of length n_samples, default=None
-            Labels; without any, a row is relevant to itself only.
+            Labels; rows with -1, ``NaN`` or ``None`` are left out. Without any, a row is relevant
+            to itself only.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows as queries.
 
@@ -110,6 +113,12 @@ class RetrievalScorer(VersionedState, BaseEstimator):
                 raise ValueError(f"X has no modality {name!r}, only {sorted(present)}.")
             if not present[name].any():
                 raise ValueError(f"No row of X has the modality {name!r}.")
+        if y is not None:
+            labelled = labelled_rows(labels)
+            present = {name: rows & labelled for name, rows in present.items()}
+            for name in (self.source, self.target):
+                if not present[name].any():
+                    raise ValueError(f"No row of X with the modality {name!r} has a label.")
         queries, gallery = (np.flatnonzero(present[x]) for x in (self.source, self.target))
         return float(
             retrieval_ndcg_score(

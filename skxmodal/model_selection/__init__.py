@@ -1,6 +1,7 @@
-"""How a classifier gains from labelled samples of the modality it is tested on."""
+"""Cross-validation with unlabelled rows; how a classifier gains from labelled samples."""
 
 from ._curve import TransferCurve
+from ._semi_supervised import SemiSupervisedSplit
 from ._transfer_curve import transfer_curve
 
-__all__ = ["transfer_curve", "TransferCurve"]
+__all__ = ["SemiSupervisedSplit", "transfer_curve", "TransferCurve"]

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length, check_random_state
 
-from ..classification._classifier import _split_labels
+from ..classification._labels import split_labels
 from ..modalities import present_rows
 from ..utils import check_n_jobs, check_number
 from ._curve import TransferCurve
@@ -186,12 +186,12 @@ def transfer_curve(
         raise ValueError("give both X_test and y_test, or neither to split X by cv")
     if X_test is not None and cv is not None:
         raise ValueError("give either X_test or cv: rows are tested on one or the other")
-    y, labelled = _split_labels(y)
+    y, labelled = split_labels(y)
     check_consistent_length(X, y)
     scorer = check_scoring(estimator, scoring)
     tables: dict[str, Any] = {"train": X}
     if X_test is not None:
-        y_test, labelled_test = _split_labels(y_test)
+        y_test, labelled_test = split_labels(y_test)
         check_consistent_length(X_test, y_test)
         tables["test"] = X_test
     if can_project_once(estimator, scorer):

@@ -157,7 +157,7 @@ def test_arrays_are_scaled_by_their_type_and_their_channels_averaged(array, expe
 
 def test_integers_of_64_bits_are_refused_instead_of_being_silence():
     samples = np.array([-32768, 0, 16384])
-    with pytest.raises(MediaError, match="64-bit integers.*convert them to int16"):
+    with pytest.raises(MediaError, match=r"64-bit integers.*convert them to int16"):
         read_audio((RATE, samples), RATE)
 
 

@@ -1,0 +1,77 @@
+"""Labels of which some are missing: which rows have one, and a score of those rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
+
+from ..media import is_missing
+
+_MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>", ""}
+
+
+def split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels as an array and which rows have one."""
+    if not isinstance(getattr(y, "dtype", None), np.dtype):
+        # Lists and nullable columns: as they are, before numpy finds one type for None and text.
+        y = np.fromiter(y, dtype=object) if hasattr(y, "__len__") else y
+    y = column_or_1d(np.asarray(y), warn=True)
+    if y.dtype.kind in "iuf":
+        return y, ~np.isnan(y) & (y != -1)
+    if y.dtype.kind in "OU":
+        for row, label in enumerate(y):
+            if isinstance(label, str) and label in _MISSING_AS_TEXT:
+                raise ValueError(
+                    f"the label {str(label)!r} of row {row} is a missing label turned into text, "
+                    "as numpy does when it joins numbers and strings: mark rows without a label "
+                    "by None"
+                )
+    if y.dtype == object:
+        labelled = [not is_missing(label) and label != -1 for label in y]
+        return y, np.array(labelled, dtype=bool)
+    return y, np.ones(len(y), dtype=bool)
+
+
+def plain_labels(y: np.ndarray) -> np.ndarray:
+    """Give labels that are objects, none of them missing, the type that they have."""
+    return np.asarray(y.tolist()) if y.dtype == object else y
+
+
+class LabelledScore:
+    """The accuracy of a classifier on the rows that have a label."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : DataFrame or array of shape (n_samples, n_features)
+            As in ``fit``.
+        y : array of shape (n_samples,)
+            Labels; rows with -1, ``NaN`` or ``None`` are left out.
+        sample_weight : array of shape (n_samples,) or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        accuracy : float
+
+        Raises
+        ------
+        ValueError
+            When no row has a label.
+        """
+        y, labelled = split_labels(y)
+        check_consistent_length(X, y, sample_weight)
+        rows = np.flatnonzero(labelled)
+        if not len(rows):
+            raise ValueError("no row has a label: there is nothing to score")
+        if len(rows) < len(y):
+            X = _safe_indexing(X, rows)
+            if sample_weight is not None:
+                sample_weight = _safe_indexing(sample_weight, rows)
+        predicted = self.predict(X)  # type: ignore[attr-defined]
+        return float(accuracy_score(plain_labels(y[rows]), predicted, sample_weight=sample_weight))
