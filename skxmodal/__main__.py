@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from . import __version__
@@ -20,11 +21,20 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0 success, 1 the work could not be done, 2 wrong use.
+        0 success, 1 the work could not be done, 2 wrong use, 130 interrupted.
     """
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("skxmodal: interrupted; the same command goes on from what is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. What is still to be flushed has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, ValueError, ImportError) as error:
         print(f"skxmodal: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1

@@ -1,11 +1,14 @@
 """The command line: what it prints and how it ends."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from skxmodal.__main__ import main
+from skxmodal._commands import _encoders
 from skxmodal.datasets import make_instruments
 
 
@@ -14,6 +17,34 @@ def test_encoders_are_listed(capsys):
     printed = capsys.readouterr().out
     assert "logmel" in printed
     assert "hog" not in printed
+
+
+def test_an_interruption_is_one_line(capsys, monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_encoders, "_run", interrupted)
+    assert main(["encoders"]) == 130
+    error = capsys.readouterr().err
+    assert error == "skxmodal: interrupted; the same command goes on from what is kept\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = subprocess.Popen(
+        [sys.executable, "-m", "skxmodal", "encoders"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    command.stdout.close()
+    assert command.stderr.read() == ""
+    command.stderr.close()
+    assert command.wait(timeout=60) == 0
+
+
+def test_an_unknown_modality_is_wrong_use(capsys):
+    assert main(["encoders", "--modality", "video"]) == 2
+    assert "there is no encoder of the modality 'video'" in capsys.readouterr().err
 
 
 def test_without_network_and_mirror_one_sentence_says_what_is_missing(

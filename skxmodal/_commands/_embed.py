@@ -21,7 +21,12 @@ def add_to(commands: Any) -> None:
     embed.add_argument("--out", type=Path, required=True, help="folder of the embeddings")
     embed.add_argument("--audio", nargs="*", default=["logmel"], help="encoders of sounds")
     embed.add_argument("--image", nargs="*", default=["hog"], help="encoders of pictures")
-    embed.add_argument("--on-error", choices=("raise", "warn", "ignore"), default="warn")
+    embed.add_argument(
+        "--on-error",
+        choices=("raise", "warn", "ignore"),
+        default="warn",
+        help="what becomes of files that cannot be read",
+    )
     embed.add_argument("--cache", type=Path, help="folder that keeps embeddings by content")
     embed.add_argument("--batch-size", type=int, default=32, help="windows encoded at once")
     embed.add_argument("--device", default="auto", help="where networks run")

@@ -16,5 +16,8 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ..embedders import list_encoders
 
-    print(list_encoders(options.modality).to_string(index=False))
+    table = list_encoders(options.modality)
+    if table.empty:
+        raise ValueError(f"there is no encoder of the modality {options.modality!r}")
+    print(table.to_string(index=False))
     return 0

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..utils import check_number, progress_bar
 from ._content import hash_parts, media_key, split_fragment
 
 _PARTIAL, _STATE = ".part", ".part.json"
+_KEEP_S = 2.0  # a kill costs so many seconds of work
 
 
 def embed_to_file(
@@ -32,8 +34,9 @@ def embed_to_file(
 ) -> np.memmap:
     """Embed a column of media into a ``.npy`` file; a second call takes up where one ended.
 
-    Rows go to ``<path>.part`` by chunks, and how many are safe stands in ``<path>.part.json``;
-    the file gets its name when it is whole. Memory holds one chunk, however long the column is.
+    Rows go to ``<path>.part`` every second or two, and how many are safe stands in
+    ``<path>.part.json``; the file gets its name when it is whole. Memory holds one chunk, however
+    long the column is.
 
     Parameters
     ----------
@@ -47,7 +50,7 @@ def embed_to_file(
         these cells by this encoder; a half-written one for other cells or another encoder is
         begun anew.
     chunk_size : int, default=1024
-        Number of rows that are written at once.
+        Largest number of rows that are written at once.
     verbose : int, default=0
         Positive: a progress bar with the rate of rows.
 
@@ -112,13 +115,22 @@ def embed_to_file(
         None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
     ) as bar:
         bar.update(done)
-        for start in range(done, len(cells), chunk_size):
-            stop = min(start + chunk_size, len(cells))
-            rows[start:stop] = _embed_rows(embedder, cells, start, stop)
+        n_rows = embedder.batch_size
+        while done < len(cells):
+            began = time.perf_counter()
+            stop = min(done + min(n_rows, chunk_size), len(cells))
+            rows[done:stop] = _embed_rows(embedder, cells, done, stop)
             with _naming(path):
                 rows.flush()
                 _write_json(state_file, {"made_from": made_from, "rows": stop})
-            bar.update(stop - start)
+            bar.update(stop - done)
+            done = stop
+            # Whole batches of the encoder, as many as take a second or two.
+            seconds = time.perf_counter() - began
+            if seconds < _KEEP_S / 2 and n_rows < chunk_size:
+                n_rows *= 2
+            elif seconds > _KEEP_S and n_rows > embedder.batch_size:
+                n_rows //= 2
     rows.flush()
     del rows
     with _naming(path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from skxmodal.embedders import ImageEmbedder, embed_to_file
+from skxmodal.embedders import ImageEmbedder, _to_file, embed_to_file
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
 
@@ -48,13 +48,16 @@ def test_rows_are_those_of_transform(pictures, path, chunk_size):
     assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".json"]
 
 
-def test_an_interrupted_run_is_taken_up_where_it_ended(pictures, path):
+@pytest.mark.parametrize(("keep_s", "n_safe"), [(np.inf, 3), (0.0, 5)])
+def test_an_interrupted_run_is_taken_up_where_it_ended(pictures, path, monkeypatch, keep_s, n_safe):
+    # Chunks that seem quick are doubled, here 1, 2 and 4 rows; slow ones stay single batches.
+    monkeypatch.setattr(_to_file, "_KEEP_S", keep_s)
     with pytest.raises(Interrupt):
-        embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=2)
+        embed_to_file(counting([], stop_after=5), pictures, path)
     assert not path.exists()
     calls = []
-    written = embed_to_file(counting(calls), pictures, path, chunk_size=2)
-    assert sum(calls) == 4  # 9 pictures are there; 3 chunks with 5 of them were safe
+    written = embed_to_file(counting(calls), pictures, path)
+    assert sum(calls) == 9 - n_safe
     np.testing.assert_array_equal(written, counting([]).fit_transform(pictures))
 
 
