@@ -29,15 +29,25 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("skxmodal: interrupted; the same command goes on from what is kept", file=sys.stderr)
+        goes_on = "; the same command goes on from what is kept" if options.keeps else ""
+        print(f"skxmodal: interrupted{goes_on}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has seen enough. What is still to be flushed has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 0
         print(f"skxmodal: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
+
+
+def _nobody_reads() -> bool:
+    """Tell whether the reader of the output, such as ``head``, has seen enough and ended."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # Python's own flush at the end of the process would fail like this one.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="skxmodal", description="Train on sounds, predict on pictures."
     )
     parser.add_argument("--version", action="version", version=f"skxmodal {__version__}")
+    parser.set_defaults(keeps=False)  # whether a command that is ended can be taken up
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (_reproduce, _embed, _fetch, _encoders):
         command.add_to(commands)

@@ -1,6 +1,7 @@
 """The command line: what it prints and how it ends."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from skxmodal.__main__ import main
-from skxmodal._commands import _encoders
+from skxmodal._commands import _embed, _encoders, _reproduce
 from skxmodal.datasets import make_instruments
 
 
@@ -19,14 +20,30 @@ def test_encoders_are_listed(capsys):
     assert "hog" not in printed
 
 
-def test_an_interruption_is_one_line(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "arguments", "goes_on"),
+    [
+        (_encoders, ["encoders"], ""),
+        (_embed, ["embed", "m.csv", "--out", "x"], "; the same command goes on from what is kept"),
+        (_reproduce, ["reproduce"], "; the same command goes on from what is kept"),
+    ],
+)
+def test_an_interruption_is_one_line(command, arguments, goes_on, capsys, monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_encoders, "_run", interrupted)
-    assert main(["encoders"]) == 130
-    error = capsys.readouterr().err
-    assert error == "skxmodal: interrupted; the same command goes on from what is kept\n"
+    monkeypatch.setattr(command, "_run", interrupted)
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == f"skxmodal: interrupted{goes_on}\n"
+
+
+def test_a_broken_pipe_other_than_the_output_is_an_error(capsys, monkeypatch):
+    def broken(options):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(_encoders, "_run", broken)
+    assert main(["encoders"]) == 1
+    assert "Broken pipe" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
@@ -44,7 +61,8 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 
 def test_an_unknown_modality_is_wrong_use(capsys):
     assert main(["encoders", "--modality", "video"]) == 2
-    assert "there is no encoder of the modality 'video'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "there is no encoder of the modality 'video': --modality takes audio, image" in error
 
 
 def test_without_network_and_mirror_one_sentence_says_what_is_missing(
@@ -123,10 +141,32 @@ def test_wrong_use_exits_with_2(arguments, capsys):
     assert exit_.value.code == 2
 
 
-def test_a_value_out_of_range_exits_with_2(mirror, capsys, tmp_path):
-    arguments = ["reproduce", "--dataset", "digits", "--quiet", "--pair-noise", "2"]
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--pair-noise", "2", "pair_noise must be a number >= 0 and <= 1, got 2.0"),
+        ("--skew", "0.5", "skew must be a number >= 1"),
+        ("--repeats", "0", "repeats must be an integer >= 1"),
+        ("--n-jobs", "0", "n_jobs"),
+    ],
+)
+def test_a_value_out_of_range_exits_with_2_before_data_are_loaded(
+    option, value, message, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("skxmodal.experiments._reproduce.open_source", None)
+    arguments = ["reproduce", "--dataset", "digits", "--quiet", option, value]
     assert main([*arguments, "--out", str(tmp_path)]) == 2
-    assert "pair_noise must be a number >= 0 and <= 1, got 2.0" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["embed"], ["reproduce"], ["fetch", "audioset"]])
+def test_help_shows_every_default(command, capsys):
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    options = capsys.readouterr().out.partition("\noptions:\n")[2]
+    described = re.split(r"\n  (?=--)", options)[1:]
+    assert described
+    assert [text for text in described if "(default:" not in " ".join(text.split())] == []
 
 
 @pytest.mark.slow

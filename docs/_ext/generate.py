@@ -126,7 +126,7 @@ def commands_page() -> str:
     text += (
         "``skxmodal COMMAND`` or ``python -m skxmodal COMMAND``. The status is 0 for success, 1\n"
     )
-    text += "when the work could not be done, 2 for wrong use.\n\n"
+    text += "when the work could not be done, 2 for wrong use, 130 when it was interrupted.\n\n"
     for name, parser in _leaves(_parser(), "skxmodal"):
         parser.formatter_class = _fixed_width(parser.formatter_class)
         text += _title(name, "-") + ".. code-block:: text\n\n"

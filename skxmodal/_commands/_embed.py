@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
     embed.add_argument("--device", default="auto", help="where networks run")
     embed.add_argument("--n-jobs", type=int, default=-1, help="decoding threads; -1: all cores")
     embed.add_argument("--quiet", action="store_true", help="no progress display")
-    embed.set_defaults(run=_run)
+    embed.set_defaults(run=_run, keeps=True)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 def add_to(commands: Any) -> None:
     """Add the command to the parser of the command line."""
     encoders = commands.add_parser("encoders", help="list the encoders")
-    encoders.add_argument("--modality", help="audio, image or another: only these")
+    encoders.add_argument("--modality", help="only these: audio, image, text; without it all")
     encoders.set_defaults(run=_run)
 
 
@@ -18,6 +18,10 @@ def _run(options: argparse.Namespace) -> int:
 
     table = list_encoders(options.modality)
     if table.empty:
-        raise ValueError(f"there is no encoder of the modality {options.modality!r}")
+        # Not argparse's choices: packages may bring encoders of other modalities.
+        known = ", ".join(sorted(set(list_encoders().modality)))
+        raise ValueError(
+            f"there is no encoder of the modality {options.modality!r}: --modality takes {known}"
+        )
     print(table.to_string(index=False))
     return 0

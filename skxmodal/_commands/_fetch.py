@@ -10,6 +10,7 @@ from typing import Any
 def add_to(commands: Any) -> None:
     """Add the command to the parser of the command line."""
     fetch = commands.add_parser("fetch", help="download ahead of time, for a machine offline")
+    fetch.set_defaults(keeps=True)
     what = fetch.add_subparsers(required=True, metavar="WHAT")
     weights = what.add_parser("weights", help="weight files of pretrained encoders")
     weights.add_argument("encoder", nargs="+", help="name of an encoder, e.g. yamnet")
@@ -43,7 +44,7 @@ def add_to(commands: Any) -> None:
     audioset.add_argument(
         "--random-state", type=int, help="seed; None: the middle second of a clip"
     )
-    audioset.add_argument("--n-jobs", type=int, help="clips at a time")
+    audioset.add_argument("--n-jobs", type=int, help="clips at a time; None: one")
     audioset.add_argument("--quiet", action="store_true", help="no progress display")
     audioset.set_defaults(run=_audioset)
 

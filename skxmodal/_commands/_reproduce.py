@@ -27,7 +27,8 @@ def add_to(commands: Any) -> None:
         "--encoders",
         nargs="+",
         metavar="MODALITY:NAME",
-        help="encoders whose pairs are compared, e.g. audio:yamnet image:resnet50",
+        help="encoders whose pairs are compared, e.g. audio:yamnet image:resnet50; None: those "
+        "that need no download",
     )
     run.add_argument(
         "--systems",
@@ -45,7 +46,7 @@ def add_to(commands: Any) -> None:
     run.add_argument("--cache", type=Path, help="folder that keeps embeddings by content")
     run.add_argument("--n-jobs", type=int, default=-1, help="threads and processes; -1: all cores")
     run.add_argument("--quiet", action="store_true", help="no progress display")
-    run.set_defaults(run=_run)
+    run.set_defaults(run=_run, keeps=True)
 
 
 def _run(options: argparse.Namespace) -> int:

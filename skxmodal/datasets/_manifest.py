@@ -14,7 +14,11 @@ from sklearn.utils import Bunch
 from ..utils import import_optional
 
 _LABEL, _LABEL_IDS, _SUBSET = "label", "label_ids", "subset"
+_TEXT = "text"  # the one modality whose cells are the media themselves
 _ID_SEPARATOR = " "
+#: What programs write for a missing label, and classifiers refuse as the name of a class.
+_MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>"}
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _PARQUET = ".parquet"
 
 
@@ -72,12 +76,12 @@ def load_manifest(
     Parameters
     ----------
     path : str or path-like
-        CSV file (commas, a header line), or a Parquet file (``.parquet``; it needs pyarrow) with
-        the same columns of text. The columns named by ``modalities`` hold paths
+        CSV file (UTF-8, commas, a header line), or a Parquet file (``.parquet``; it needs
+        pyarrow) with the same columns of text. The columns named by ``modalities`` hold paths
         (relative ones start at the manifest's folder, ``~`` is the home folder, an empty cell is
-        missing); ``label``, if it is there, a class name (empty: unlabelled); ``label_ids`` ids of
-        a taxonomy, separated by spaces; ``subset`` the name of the part a row belongs to. Other
-        columns are ignored.
+        missing), but ``text`` holds texts, which are kept as they are; ``label``, if it is there,
+        a class name (empty: unlabelled); ``label_ids`` ids of a taxonomy, separated by spaces;
+        ``subset`` the name of the part a row belongs to. Other columns are ignored.
     modalities : sequence of str, default=("audio", "image")
         Names of the columns of media. Those that are there are read; at least one must be.
 
@@ -103,7 +107,9 @@ def load_manifest(
         When there is no such file.
     ValueError
         When the file is not a CSV (or Parquet) table, a line has another number of fields than
-        the header, no column of media is there, or a cell is a web address.
+        the header, no column of media is there, a column's name has capitals that make it
+        another (``"Audio"``), a cell is a web address, or a label is ``"nan"``, ``"None"``,
+        ``"<NA>"`` or, among names that are no whole numbers, ``"-1"``.
 
     Examples
     --------
@@ -118,6 +124,7 @@ def load_manifest(
 
     path = Path(path)
     columns, n_rows = _read_columns(path)
+    _refuse_other_case(path, columns, [*modalities, _LABEL, _LABEL_IDS, _SUBSET])
     names = [name for name in modalities if name in columns]
     if not names:
         raise ValueError(
@@ -129,6 +136,7 @@ def load_manifest(
         {name: pd.Series(_media_cells(path, name, columns[name]), dtype=object) for name in names}
     )
     labels = columns.get(_LABEL, [""] * n_rows)
+    _refuse_missing_as_text(path, labels)
     classes = sorted(set(labels) - {""})
     code = {name: number for number, name in enumerate(classes)}
     label_ids = np.empty(n_rows, dtype=object)
@@ -156,6 +164,12 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
+            for separator, name in _OTHER_SEPARATORS.items():
+                if len(header) == 1 and separator in header[0]:
+                    raise ValueError(
+                        f"the manifest {str(path)!r} is separated by {name} ({separator!r}), not "
+                        "by commas: save it with commas"
+                    )
             rows = []
             for row in reader:
                 if row and len(row) != len(header):
@@ -164,12 +178,19 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
                         f"fields, its header {len(header)}"
                     )
                 if row:
-                    rows.append([cell.strip() for cell in row])
-    except (csv.Error, UnicodeDecodeError) as error:
+                    rows.append(row)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"the manifest {str(path)!r} is not a CSV table in UTF-8 (it has the byte "
+            f"{error.object[error.start]:#04x}): save it as UTF-8"
+        ) from None
+    except csv.Error as error:
         raise ValueError(f"the manifest {str(path)!r} is not a CSV table: {error}") from None
     if not header:
         raise ValueError(f"the manifest {str(path)!r} is not a CSV table: it is empty")
-    columns = {name: [row[number] for row in rows] for number, name in enumerate(header)}
+    columns = {
+        name: [_field(name, row[number]) for row in rows] for number, name in enumerate(header)
+    }
     return columns, len(rows)
 
 
@@ -185,14 +206,51 @@ def _read_parquet(path: Path) -> tuple[dict[str, list[str]], int]:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise ValueError(f"the manifest {str(path)!r} is not a Parquet table: {reason}") from None
     columns = {
-        name.strip(): ["" if cell is None else str(cell).strip() for cell in column.to_pylist()]
+        name.strip(): [_field(name.strip(), cell) for cell in column.to_pylist()]
         for name, column in zip(table.column_names, table.columns)
     }
     return columns, table.num_rows
 
 
+def _field(column: str, cell: Any) -> str:
+    """What a field says: spaces around it do not count, except in a text."""
+    if cell is None or cell != cell:
+        return ""
+    return str(cell) if column == _TEXT else str(cell).strip()
+
+
+def _refuse_other_case(path: Path, columns: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse a column that would be ignored for its capitals."""
+    for column in columns:
+        for name in known:
+            if column not in known and column.casefold() == name.casefold():
+                raise ValueError(
+                    f"the manifest {str(path)!r} has a column {column!r}: rename it to {name!r}, "
+                    "or remove it"
+                )
+
+
+def _refuse_missing_as_text(path: Path, labels: Sequence[str]) -> None:
+    """Refuse labels that stand for none; -1 is a number among numbers."""
+    refused = set(_MISSING_AS_TEXT)
+    if all(_is_integer(label) for label in labels if label):
+        refused.discard("-1")
+    for row, label in enumerate(labels):
+        if label in refused:
+            raise ValueError(
+                f"row {row} of the manifest {str(path)!r} has the label {label!r}: leave the cell "
+                "empty where there is no label, or choose another name for the class"
+            )
+
+
+def _is_integer(label: str) -> bool:
+    return label.removeprefix("-").isdecimal()
+
+
 def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:
-    """Resolve paths, and refuse what is none."""
+    """Resolve paths, and refuse what is none; a text stays as it is."""
+    if column == _TEXT:
+        return [cell if cell.strip() else None for cell in cells]
     for row, cell in enumerate(cells):
         if "://" in cell:
             raise ValueError(

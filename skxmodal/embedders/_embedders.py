@@ -18,7 +18,7 @@ from ..encoders._native_specs import native_spec
 from ..media import as_cells, read_audio, read_image
 from ..utils import VersionedState, check_choice, check_n_jobs, check_number
 from ._cache import EmbeddingCache, open_store
-from ._stream import POOLINGS, embed_cells
+from ._stream import POOLINGS, Keeper, embed_cells
 
 _ON_ERROR = ("raise", "warn", "ignore")
 
@@ -100,6 +100,10 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
             When a cell cannot be read and ``on_error="raise"``; names row and path.
         """
         check_is_fitted(self)
+        return self._embed(X)
+
+    def _embed(self, X: Any, keeper: Keeper | None = None) -> np.ndarray:
+        """Embed every cell, and keep rows on the way."""
         encoder = lazy_encoder(self.encoder, self._modality, **self._encoder_options())
         store = open_store(self.cache)
         cache = None
@@ -115,6 +119,7 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
             on_error=self.on_error,
             verbose=self.verbose,
             cache=cache,
+            keeper=keeper,
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ from ..utils._threads import one_numpy_thread
 from ._cache import EmbeddingCache
 
 _AHEAD_PER_WORKER = 8
+_KEEP_S = 2.0  # a kill costs so many seconds of work, and those of one batch
 
 POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda vectors: vectors.mean(axis=0),
@@ -38,6 +41,40 @@ class MediaWarning(UserWarning):
     """
 
 
+class Keeper:
+    """Keeps the first rows of a column while the rest is being embedded.
+
+    Parameters
+    ----------
+    known : array of shape (n_known, n_features)
+        The first rows, kept by an earlier call, at the end of one of its batches: from there on
+        the batches are the same, and so is every bit of what the encoder makes of them.
+    keep : callable
+        Called with the rows that follow those kept before.
+    tick : callable
+        Called for every cell that is done.
+    """
+
+    def __init__(
+        self,
+        known: np.ndarray,
+        keep: Callable[[np.ndarray], Any],
+        tick: Callable[[], Any],
+    ) -> None:
+        self.known = known
+        self.tick = tick
+        self._keep = keep
+        self._n_kept = len(known)
+        self._when = time.perf_counter()
+
+    def offer(self, embeddings: np.ndarray, source: np.ndarray, n_rows: int) -> None:
+        """Keep what is new among the first rows, unless some were kept just now."""
+        if time.perf_counter() - self._when >= _KEEP_S:
+            self._keep(_spread(embeddings, source[self._n_kept : n_rows]))
+            self._n_kept = n_rows
+            self._when = time.perf_counter()
+
+
 def embed_cells(
     cells: list,
     encoder: Encoder,
@@ -49,6 +86,7 @@ def embed_cells(
     on_error: str,
     verbose: int,
     cache: EmbeddingCache | None = None,
+    keeper: Keeper | None = None,
 ) -> np.ndarray:
     """Return one float32 row per cell; the row of a missing or bad cell is ``NaN``.
 
@@ -79,11 +117,12 @@ def embed_cells(
             batch_size=batch_size,
             n_jobs=n_jobs,
             strict=on_error == "raise",
-            tick=bar.update,
+            tick=bar.update if keeper is None else keeper.tick,
         )
         if cache is None:
-            embeddings = _gather(stream(range(len(distinct))), len(distinct), encoder.n_features)
+            embeddings = _gather(stream, source, encoder.n_features, keeper)
         else:
+            # The store keeps them as they come.
             embeddings = cache.embed(merged.keys, stream)
     if stream.bad and on_error == "warn":
         n_bad = np.isin(source, list(stream.bad)).sum()
@@ -91,7 +130,7 @@ def embed_cells(
             f"{n_bad} of {len(cells)} cells could not be read and are missing rows; "
             f"the first: {stream.bad[min(stream.bad)]}",
             MediaWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return _spread(embeddings, source)
 
@@ -230,11 +269,23 @@ def _distinct_cells(cells: list) -> tuple[list[int], np.ndarray]:
     return distinct, source
 
 
-def _gather(batches: Iterable[tuple[list[int], np.ndarray]], n: int, n_features: int) -> np.ndarray:
+def _gather(
+    stream: CellStream, source: np.ndarray, n_features: int, keeper: Keeper | None
+) -> np.ndarray:
     """Put batches in their places; what none of them brings is ``NaN``."""
-    embeddings = np.full((n, n_features), np.nan, dtype=np.float32)
-    for positions, vectors in batches:
+    rows = stream.distinct
+    embeddings = np.full((len(rows), n_features), np.nan, dtype=np.float32)
+    first = 0
+    if keeper is not None:
+        first = bisect_left(rows, len(keeper.known))
+        embeddings[:first] = keeper.known[rows[:first]]
+    for positions, vectors in stream(range(first, len(rows))):
         embeddings[positions] = vectors
+        if keeper is not None:
+            # Rows before the next distinct cell's are missing, bad, or of cells that are done.
+            following = positions[-1] + 1
+            n_rows = rows[following] if following < len(rows) else len(source)
+            keeper.offer(embeddings, source, n_rows)
     return embeddings
 
 

@@ -6,8 +6,7 @@ import errno
 import json
 import os
 import shutil
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from ..encoders import load_encoder
 from ..media import MediaError, as_cells, is_missing
 from ..utils import check_number, progress_bar
 from ._content import hash_parts, media_key, split_fragment
+from ._stream import Keeper
 
 _PARTIAL, _STATE = ".part", ".part.json"
-_KEEP_S = 2.0  # a kill costs so many seconds of work
 
 
 def embed_to_file(
@@ -34,8 +33,9 @@ def embed_to_file(
 ) -> np.memmap:
     """Embed a column of media into a ``.npy`` file; a second call takes up where one ended.
 
-    Rows go to ``<path>.part`` every second or two, and how many are safe stands in
-    ``<path>.part.json``; the file gets its name when it is whole. Memory holds one chunk, however
+    Rows go to ``<path>.part`` when there is a chunk of them or two seconds of work, and how many
+    are safe stands in ``<path>.part.json``; the file gets its name when it is whole. With
+    ``cache=`` it is the cache that keeps rows between chunks. Memory holds one chunk, however
     long the column is.
 
     Parameters
@@ -111,33 +111,52 @@ def embed_to_file(
             np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
         _reserve(partial)
         rows = np.lib.format.open_memmap(partial, mode="r+")
+
+    def secure(rows: np.memmap, n_rows: int) -> None:
+        """Make the first rows safe, and write down how many they are."""
+        with _naming(path):
+            rows.flush()
+            _write_json(state_file, {"made_from": made_from, "rows": n_rows})
+
     with progress_bar(
         None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
     ) as bar:
-        bar.update(done)
-        n_rows = embedder.batch_size
-        while done < len(cells):
-            began = time.perf_counter()
-            stop = min(done + min(n_rows, chunk_size), len(cells))
-            rows[done:stop] = _embed_rows(embedder, cells, done, stop)
-            with _naming(path):
-                rows.flush()
-                _write_json(state_file, {"made_from": made_from, "rows": stop})
-            bar.update(stop - done)
-            done = stop
-            # Whole batches of the encoder, as many as take a second or two.
-            seconds = time.perf_counter() - began
-            if seconds < _KEEP_S / 2 and n_rows < chunk_size:
-                n_rows *= 2
-            elif seconds > _KEEP_S and n_rows > embedder.batch_size:
-                n_rows //= 2
-    rows.flush()
+        _embed_into(rows, embedder, cells, done, chunk_size, secure, bar)
     del rows
     with _naming(path):
         _write_json(origin_file, {"made_from": made_from})
         partial.replace(path)
     state_file.unlink(missing_ok=True)
     return np.load(path, mmap_mode="r")
+
+
+def _embed_into(
+    rows: np.memmap,
+    embedder: Any,
+    cells: list,
+    done: int,
+    chunk_size: int,
+    secure: Callable[[np.memmap, int], None],
+    bar: Any,
+) -> None:
+    """Embed what is not done yet, chunk by chunk."""
+
+    def keep(following: np.ndarray) -> None:
+        """Write the rows that follow those that are safe."""
+        nonlocal done
+        rows[done : done + len(following)] = following
+        done += len(following)
+        secure(rows, done)
+
+    bar.update(done)
+    # Chunks begin at the same rows however often the work was ended: the last bits of what an
+    # encoder returns may depend on the whole batch.
+    for start in range(done - done % chunk_size, len(cells), chunk_size):
+        stop = min(start + chunk_size, len(cells))
+        keeper = Keeper(rows[start:done], keep, bar.update)
+        embeddings = _embed_rows(embedder, cells, start, stop, keeper)
+        keep(embeddings[done - start :])
+        bar.update(stop - bar.n)  # cells that are missing, repeated or in the cache
 
 
 def _reserve(partial: Path) -> None:
@@ -169,10 +188,12 @@ def _naming(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _embed_rows(embedder: Any, cells: list, start: int, stop: int) -> np.ndarray:
+def _embed_rows(
+    embedder: Any, cells: list, start: int, stop: int, keeper: Keeper | None = None
+) -> np.ndarray:
     """Embed some rows; an error names the row of the whole column."""
     try:
-        return embedder.transform(cells[start:stop])
+        return embedder._embed(cells[start:stop], keeper)
     except MediaError as error:
         raise error if error.row is None else error.at_row(start + error.row) from None
 

@@ -16,7 +16,7 @@ from joblib import cpu_count
 from ..embedders import list_encoders
 from ..encoders import load_encoder, spec_of
 from ..model_selection import TransferCurve
-from ..utils import check_choice, check_number, import_optional
+from ..utils import check_choice, check_n_jobs, check_number, import_optional
 from ._data import Source, open_source
 from ._embedding import EmbeddedSubset, embed_subset, fingerprints
 from ._neighbours import draw_neighbours
@@ -124,6 +124,9 @@ def reproduce(
        for music classification", 2021.
     """
     check_choice("preset", preset, PRESETS)
+    check_number("pair_noise", pair_noise, low=0, high=1)
+    check_number("skew", skew, low=1, below=np.inf)
+    check_n_jobs(n_jobs)
     check_number("repeats", repeats, integer=True, low=1)
     check_number("random_state", random_state, integer=True, low=0)
     if not systems:

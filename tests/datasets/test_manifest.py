@@ -1,3 +1,5 @@
+import numpy as np
+import pandas as pd
 import pytest
 
 from skxmodal.datasets import load_manifest
@@ -36,6 +38,38 @@ def test_other_columns_are_ignored_unless_they_are_asked_for(manifest, tmp_path)
     assert frame.score.tolist() == [str(tmp_path / "s.xml")]
 
 
+def test_a_column_of_text_holds_texts(manifest, tmp_path):
+    path = manifest('audio,text\na.wav,hello\n,\n," see http://x.org, ~ "\n')
+    frame = load_manifest(path, modalities=("audio", "image", "text")).frame
+    assert frame.audio.tolist() == [str(tmp_path / "a.wav"), None, None]
+    assert frame.text.tolist() == ["hello", None, " see http://x.org, ~ "]
+
+
+def test_another_column_may_have_any_capitals(manifest):
+    path = manifest("audio,AUDIO,Image,label\na.wav,,,\n")
+    assert list(load_manifest(path, modalities=["audio", "AUDIO", "Image"]).frame) == [
+        "audio",
+        "AUDIO",
+        "Image",
+    ]
+
+
+def test_numbers_are_labels_as_they_are(manifest):
+    data = load_manifest(manifest("audio,label\na.wav,7\nb.wav,-1\nc.wav,\n"))
+    assert data.target_names == ["-1", "7"]
+    assert data.target.tolist() == [1, 0, -1]
+
+
+def test_what_is_missing_in_parquet_is_an_empty_cell(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"audio": ["a.wav", None], "label": [np.nan, 2.0]})
+    frame.to_parquet(tmp_path / "m.parquet")
+    data = load_manifest(tmp_path / "m.parquet")
+    assert data.frame.audio.tolist() == [str(tmp_path / "a.wav"), None]
+    assert data.target_names == ["2.0"]
+    assert data.target.tolist() == [-1, 0]
+
+
 def test_spaces_around_a_field_do_not_count(manifest, tmp_path):
     data = load_manifest(manifest("audio, label\na.wav, drum \n"))
     assert data.target_names == ["drum"]
@@ -51,10 +85,19 @@ def test_label_ids_are_split_at_spaces(manifest):
     [
         ("", "is not a CSV table"),
         ("label\ndrum\n", "has no column of media"),
-        (b"audio\n\xff\xfe\xff\n", "is not a CSV table"),
+        (b"audio\n\xff\xfe\xff\n", "is not a CSV table in UTF-8"),
+        ("audio,label\na.wav,Fl\xf6te\n".encode("latin-1"), "the byte 0xf6.*: save it as UTF-8"),
         ('audio,image\n"a,b\n', "is not a CSV table"),
-        ("audio;image\na.wav;b.png\n", "has no column of media: its columns are 'audio;image'"),
-        ("Audio,label\na.wav,x\n", "its columns are 'Audio', 'label', not 'audio' or 'image'"),
+        ("audio;image\na,1.wav;b.png\n", "separated by semicolons .';'., not by commas: save it"),
+        ("audio\timage\na.wav\tb.png\n", r"separated by tabs .'\\t'., not by commas: save it"),
+        ("sound,label\na.wav,x\n", "its columns are 'sound', 'label', not 'audio' or 'image'"),
+        ("Audio,image\na.wav,b.png\n", "has a column 'Audio': rename it to 'audio'"),
+        ("audio,Label\na.wav,drum\n", "has a column 'Label': rename it to 'label'"),
+        ("audio,label\na.wav,drum\nb.wav,-1\n", "row 1 of the manifest .* has the label '-1'"),
+        (
+            "audio,label\na.wav,nan\n",
+            "row 0 of the manifest .* has the label 'nan': leave the cell",
+        ),
         ("audio,label\na.wav,x,1\n", "line 2 of the manifest .* has 3 fields, its header 2"),
         ("audio\nhttp://x.org/a.wav\n", "row 0, column 'audio' .* is the web address"),
     ],

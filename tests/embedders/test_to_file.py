@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import tqdm
 
-from skxmodal.embedders import ImageEmbedder, _to_file, embed_to_file
+from skxmodal.embedders import ImageEmbedder, _stream, embed_to_file
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
 
@@ -48,17 +49,65 @@ def test_rows_are_those_of_transform(pictures, path, chunk_size):
     assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".json"]
 
 
-@pytest.mark.parametrize(("keep_s", "n_safe"), [(np.inf, 3), (0.0, 5)])
-def test_an_interrupted_run_is_taken_up_where_it_ended(pictures, path, monkeypatch, keep_s, n_safe):
-    # Chunks that seem quick are doubled, here 1, 2 and 4 rows; slow ones stay single batches.
-    monkeypatch.setattr(_to_file, "_KEEP_S", keep_s)
+@pytest.mark.parametrize(
+    ("keep_s", "chunk_size", "n_safe"), [(np.inf, 4, 3), (0.0, 4, 5), (0.0, 1024, 5)]
+)
+def test_an_interrupted_run_is_taken_up_where_it_ended(
+    pictures, path, monkeypatch, keep_s, chunk_size, n_safe
+):
+    # Rows are kept chunk by chunk, and those of a slow chunk after every batch.
+    monkeypatch.setattr(_stream, "_KEEP_S", keep_s)
     with pytest.raises(Interrupt):
-        embed_to_file(counting([], stop_after=5), pictures, path)
+        embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=chunk_size)
     assert not path.exists()
     calls = []
-    written = embed_to_file(counting(calls), pictures, path)
+    written = embed_to_file(counting(calls), pictures, path, chunk_size=chunk_size)
     assert sum(calls) == 9 - n_safe
     np.testing.assert_array_equal(written, counting([]).fit_transform(pictures))
+
+
+@pytest.mark.parametrize("chunk_size", [5, 1024])
+def test_not_a_bit_depends_on_when_rows_were_kept(
+    pictures, path, tmp_path, monkeypatch, chunk_size
+):
+    def encode(windows):
+        # What one picture becomes depends on the others of its batch.
+        if windows.any() and next(n_batches_left, None) is None:
+            raise Interrupt
+        means = windows.mean(axis=(1, 2, 3))
+        return np.stack([means, np.full_like(means, means.sum())], axis=1).astype(np.float32)
+
+    def encoder():
+        function = FunctionEncoder(encode, "image", size=(8, 8), fingerprint="of a batch")
+        return ImageEmbedder(function, batch_size=2, on_error="ignore")
+
+    cells = [*pictures, pictures[2], None, "gone.png", pictures[0], pictures[5][::-1], pictures[1]]
+    n_batches_left = iter(range(1000))
+    expected = embed_to_file(encoder(), cells, path, chunk_size=chunk_size)
+    monkeypatch.setattr(_stream, "_KEEP_S", 0.0)
+    other = tmp_path / "again.npy"
+    for _ in range(20):
+        n_batches_left = iter(range(1))
+        try:
+            embed_to_file(encoder(), cells, other, chunk_size=chunk_size)
+            break
+        except Interrupt:
+            continue
+    assert other.read_bytes() == path.read_bytes()
+    assert np.isnan(expected[:, 0]).sum() == 3
+
+
+def test_the_bar_moves_with_every_cell(pictures, path, monkeypatch):
+    seen = []
+
+    class Bar(tqdm.tqdm):
+        def update(self, n=1):
+            seen.append(n)
+            return super().update(n)
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    embed_to_file(counting([]), [*pictures, pictures[0]], path, verbose=1)
+    assert seen == [0] + [1] * 9 + [2]  # one is missing, one is there twice
 
 
 def test_a_whole_file_is_not_made_again(pictures, path):
