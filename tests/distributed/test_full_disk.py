@@ -114,9 +114,9 @@ def test_a_file_goes_on_once_there_is_room_again(pictures, expected, tmp_path, m
             embed_to_file(embedder(), pictures, path, chunk_size=8)
     embed_rows, starts = _to_file._embed_rows, []
 
-    def noting(of, cells, start, stop):
+    def noting(of, cells, start, stop, keeper):
         starts.append(start)
-        return embed_rows(of, cells, start, stop)
+        return embed_rows(of, cells, start, stop, keeper)
 
     monkeypatch.setattr(_to_file, "_embed_rows", noting)
     found = embed_to_file(embedder(), pictures, path, chunk_size=8)
