@@ -136,7 +136,7 @@ def test_the_recommended_joint_space_goes_by_its_name(X):
     for one, other in zip(*(r.kneighbors(sounds, target="image") for r in (named, given))):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="joint must be one of 'recommended'"):
-        CrossModalRetriever("recomended").fit(X)
+        CrossModalRetriever("closest").fit(X)
 
 
 def test_fit_again_forgets_the_first_table(X):
