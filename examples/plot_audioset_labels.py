@@ -13,7 +13,6 @@ The lists (2 MB) are downloaded once; behind a firewall, set the environment var
 # The lists, without any clip
 # ---------------------------
 # :func:`~skxmodal.datasets.classes18` keeps the clips that carry exactly one of the instruments.
-# sphinx_gallery_thumbnail_path = 'figures/audioset_labels.png'
 import matplotlib.pyplot as plt
 
 from skxmodal.datasets import classes18, fetch_audioset
@@ -32,6 +31,7 @@ display = LabelDistributionDisplay.from_labels(
 print(display.describe())
 print(f"The most frequent class is {display.imbalance:.1f} times the rarest.")
 plt.show()
+# sphinx_gallery_thumbnail_path = 'figures/audioset_labels.png'
 
 # %%
 # **Takeaway:** even the *balanced* list is not balanced for a given choice of classes: look before
