@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ._distributed import BatchNorm, count_everywhere, gather_rows, n_processes
+from ._linear import linear
 
 MIN_BATCH = 2  # one pair alone has no negatives, and no batch statistics
 
@@ -45,7 +46,7 @@ class InputLayer(nn.Linear):
         """Map rows ``(n, width)``."""
         if self.training and not torch.is_autocast_enabled(block.device.type):
             weight = self.weight / self.scale
-            return nn.functional.linear(block, weight, self.bias - weight @ self.mean)
+            return linear(block, weight, self.bias - weight @ self.mean)
         # Every digit counts: what is far from zero is centred before anything is rounded.
         return super().forward((block - self.mean) / self.scale)
 
