@@ -13,12 +13,11 @@ from typing import Any, TextIO
 import numpy as np
 from joblib import cpu_count
 
-from ..embedders import list_encoders
-from ..encoders import load_encoder, spec_of
 from ..model_selection import TransferCurve
 from ..utils import check_choice, check_n_jobs, check_number, import_optional
 from ._data import Source, open_source
 from ._embedding import EmbeddedSubset, embed_subset, fingerprints
+from ._encoders import not_asked_for, table_1
 from ._neighbours import draw_neighbours
 from ._pairs import K, best_pair, score_baselines, score_pairs
 from ._presets import PRESETS, SUBSETS, Preset
@@ -170,7 +169,7 @@ def reproduce(
         "versions": {"python": platform.python_version(), **package_versions()},
         "machine": {"system": platform.system(), "arch": platform.machine(), "cpus": cpu_count()},
         **run.everything(),
-        "not_run": [*source.not_run, *_not_asked_for(source)],
+        "not_run": [*source.not_run, *not_asked_for(source)],
         "stages": stages.log,
     }
     results["seconds"] = round(time.perf_counter() - started, 1)
@@ -241,7 +240,7 @@ class _Run:
         return {
             "target_names": self.source.target_names,
             "n_rows": n_rows | {name: len(subset.target) for name, subset in self.fixed.items()},
-            "encoders": _table_1(self.source),
+            "encoders": table_1(self.source),
             "retrieval": rows,
             "baselines": score_baselines(self.source, self.fixed["retrieval"]),
             "best_pair": pair,
@@ -334,49 +333,6 @@ class _Run:
             "first_seed": self.seeds[0],
             "data_seed": seed if self.source.draws_pairs else None,
         }
-
-
-def _table_1(source: Source) -> list[dict[str, Any]]:
-    """The registered encoders, and which of them took part."""
-    listed = list_encoders()
-    listed = listed[listed["modality"].isin(list(source.encoders))]
-    rows = [
-        {
-            **{name: row[name] for name in ("name", "modality", "dimension", "parameters")},
-            "source": row["source"],
-            "licence": row["licence"],
-            "used": row["name"] in source.encoders[row["modality"]],
-        }
-        for row in listed.to_dict("records")
-    ]
-    known = {(row["modality"], row["name"]) for row in rows}
-    for modality, names in source.encoders.items():
-        unlisted = [name for name in names if (modality, name) not in known]
-        rows += [_row_of_unlisted(source, modality, name) for name in unlisted]
-    return rows
-
-
-def _row_of_unlisted(source: Source, modality: str, name: str) -> dict[str, Any]:
-    """What Table 1 says of an encoder that is a variant, or a provider's, or a folder's."""
-    row: dict[str, Any] = {"name": name, "modality": modality}
-    row |= {"dimension": None, "parameters": None, "source": "", "licence": "", "used": True}
-    if not source.embedded:
-        spec = spec_of(name, modality)
-        row |= {"source": spec.source, "licence": spec.licence, "parameters": spec.n_parameters}
-        row["dimension"] = load_encoder(name, modality).n_features
-    return row
-
-
-def _not_asked_for(source: Source) -> list[str]:
-    """Say which encoders of Table 1 took no part."""
-    left_out = [
-        f"{row['name']} ({row['modality']})"
-        for row in _table_1(source)
-        if not row["used"] and row["parameters"]
-    ]
-    if not left_out:
-        return []
-    return [f"not asked for (their weights must be downloaded): {', '.join(left_out)}"]
 
 
 def _tell(stages: Stages, system: str, curve: TransferCurve) -> None:
