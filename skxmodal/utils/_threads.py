@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -22,11 +22,13 @@ class _NumpyThreads:
         self._lock = Lock()
         self._n_users = 0
         self._limit: Any = None
+        self._controller: Any = None
+        self._n_modules = 0
 
     def enter(self) -> None:
         with self._lock:
             if not self._n_users:
-                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit = self._libraries().limit(limits=1, user_api="blas")
             self._n_users += 1
 
     def leave(self) -> None:
@@ -35,10 +37,15 @@ class _NumpyThreads:
             if not self._n_users:
                 self._limit.restore_original_limits()
 
-    @cached_property
-    def _controller(self) -> ThreadpoolController:
-        """The libraries that are loaded; finding them takes milliseconds."""
-        return ThreadpoolController()
+    def _libraries(self) -> ThreadpoolController:
+        """Return the libraries that are loaded.
+
+        Finding them takes milliseconds, so they are looked for when modules were imported since.
+        """
+        if self._n_modules != len(sys.modules):
+            self._controller = ThreadpoolController()
+            self._n_modules = len(sys.modules)
+        return self._controller
 
 
 _NUMPY_THREADS = _NumpyThreads()

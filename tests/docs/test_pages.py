@@ -13,7 +13,7 @@ from .pages import DOCS, code_blocks, hand_written_pages
 
 PAGES = [page for page in hand_written_pages() if code_blocks(page)]
 #: Pages that train for longer than about five seconds.
-SLOW = set()
+SLOW = {"howto/encoder_pair", "howto/noisy_pairs"}
 #: Pages whose code needs the real lists of AudioSet or the real recordings.
 NEEDS_MIRROR = ("fetch_audioset", "fetch_spoken_digits", "fetch_audiovisual_digits")
 

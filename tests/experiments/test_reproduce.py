@@ -57,6 +57,7 @@ def test_noisy_and_skewed_pairs_show_the_papers_effect(mirror, few_draws):
     assert ratio["MMT"] < 0.7 < ratio["MMP"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_and_gives_the_same_numbers(
     manifest, few_draws, tmp_path, monkeypatch
 ):

@@ -60,6 +60,7 @@ def test_what_comes_and_goes_is_no_leak_and_what_stays_is(name, noise):
     assert " leak: 1" in found.leaks[0]
 
 
+@pytest.mark.slow
 def test_leaking_operations_are_found():
     kept, files = [], []
 

@@ -1,8 +1,11 @@
 """One thread for NumPy's products, for as long as anybody asks for it."""
 
+import sys
+
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from skxmodal.utils import _threads
 from skxmodal.utils._threads import one_numpy_thread
 
 
@@ -39,3 +42,23 @@ def test_an_error_ends_the_limit():
     with pytest.raises(KeyError), one_numpy_thread():
         raise KeyError
     assert threads() == before
+
+
+def test_libraries_that_were_loaded_since_are_limited_too(monkeypatch):
+    looks = []
+
+    class Controller(_threads.ThreadpoolController):
+        def __init__(self):
+            looks.append(1)
+            super().__init__()
+
+    monkeypatch.setattr(_threads, "ThreadpoolController", Controller)
+    limiter = _threads._NumpyThreads()
+    for _ in range(2):
+        limiter.enter()
+        limiter.leave()
+    assert len(looks) == 1
+    monkeypatch.setitem(sys.modules, "a_library_that_was_just_loaded", sys)
+    limiter.enter()
+    limiter.leave()
+    assert len(looks) == 2
