@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class _MediaEmbedder(TransformerMixin, VersionedState, BaseEstimator):
         return embed_cells(
             self._cells(X),
             encoder,
-            lambda cell: self._read(cell, encoder),
+            partial(self._read, encoder=encoder),
             pooling=self.pooling,
             batch_size=self.batch_size,
             n_jobs=self.n_jobs,

@@ -1,4 +1,4 @@
-"""Embed a column of cells: decode ahead in threads, encode in batches, pool to one row a cell."""
+"""Embed a column of cells: decode ahead, encode in batches, pool to one row a cell."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import os
 import time
 import warnings
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from ..encoders import Encoder
 from ..media import MediaError, is_missing
 from ..utils import progress_bar
 from ..utils._threads import one_numpy_thread
+from ._ahead import map_ahead
 from ._cache import EmbeddingCache
 
-_AHEAD_PER_WORKER = 8
 _KEEP_S = 2.0  # a kill costs so many seconds of work, and those of one batch
 
 POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -135,6 +133,22 @@ def embed_cells(
     return _spread(embeddings, source)
 
 
+@dataclass(frozen=True)
+class Decoder:
+    """Makes windows of cells, where a thread or another process calls it."""
+
+    encoder: Encoder
+    read: Callable[[Any], np.ndarray]
+
+    def __call__(self, item: tuple[int, Any]) -> tuple[int, np.ndarray | MediaError]:
+        """Take the position and the cell; return the position and the windows or what is wrong."""
+        position, cell = item
+        try:
+            return position, self.encoder.windows(self.read(cell))
+        except MediaError as error:
+            return position, error
+
+
 class CellStream:
     """The embeddings of cells, batch by batch.
 
@@ -185,7 +199,9 @@ class CellStream:
         """Yield positions with their embeddings; those of bad cells are left out."""
         pending: list[tuple[int, np.ndarray]] = []
         n_pending = 0
-        for position, windows in _map_ahead(self._prepare, positions, self.n_jobs):
+        decode = Decoder(self.encoder, self.read)
+        cells = ((position, self.cell(position)) for position in positions)
+        for position, windows in map_ahead(decode, cells, self.n_jobs):
             self.tick()
             if isinstance(windows, MediaError):
                 self.reject(position, windows)
@@ -208,13 +224,6 @@ class CellStream:
     def cell(self, position: int) -> Any:
         """Return the cell at a position."""
         return self.cells[self.distinct[position]]
-
-    def _prepare(self, position: int) -> tuple[int, np.ndarray | MediaError]:
-        """Decode one cell, in a thread."""
-        try:
-            return position, self.encoder.windows(self.read(self.cell(position)))
-        except MediaError as error:
-            return position, error
 
     def _encode(self, pending: list[tuple[int, np.ndarray]]) -> tuple[list[int], np.ndarray]:
         """Encode the windows of some cells, and pool those of each."""
@@ -297,25 +306,3 @@ def _spread(embeddings: np.ndarray, source: np.ndarray) -> np.ndarray:
     present = source >= 0
     rows[present] = embeddings[source[present]]
     return rows
-
-
-def _map_ahead(
-    function: Callable[[int], Any], items: Iterable[int], n_jobs: int | None
-) -> Iterator[Any]:
-    """Map in order, with threads working a bounded number of cells ahead."""
-    n_workers = effective_n_jobs(n_jobs)
-    if n_workers == 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(n_workers) as executor:
-        ahead: deque = deque()
-        try:
-            for item in items:
-                ahead.append(executor.submit(function, item))
-                if len(ahead) > n_workers * _AHEAD_PER_WORKER:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
