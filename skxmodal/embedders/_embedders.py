@@ -187,7 +187,9 @@ class AudioEmbedder(_MediaEmbedder):
         A weight file of one's own in the encoder's official format; ``None`` fetches the official
         one and checks its digest.
     n_jobs : int or None, default=None
-        Number of decoding threads; ``None`` means 1, -1 all processors.
+        Number of decoding threads; ``None`` means 1, -1 all processors. Inside of
+        ``joblib.parallel_config(backend="loky")`` they are processes, which many short sounds
+        gain more from.
     cache : None, True, str or path-like, default=None
         Where embeddings are kept, so that a clip is embedded once, however often a grid search,
         another process or the next session asks for it: in a folder, with ``True`` in
