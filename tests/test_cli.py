@@ -121,6 +121,24 @@ def test_embed_writes_one_file_for_each_encoder(tmp_path, capsys):
     assert json.loads((tmp_path / "out" / "index.json").read_text())["target_names"]
 
 
+def test_embed_takes_columns_by_names_of_their_own(tmp_path, capsys):
+    made = make_instruments(4, classes=2, out=tmp_path / "media")
+    manifest = tmp_path / "own.csv"
+    own = {"audio": "wav", "image": "png"}
+    made.frame.rename(columns=own).assign(kind=made.target).to_csv(manifest, index=False)
+    arguments = ["embed", str(manifest), "--quiet", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "its columns are 'wav', 'png', 'kind'" in error
+    assert "--column audio=" in error
+    for name, column in {**own, "label": "kind"}.items():
+        arguments += ["--column", f"{name}={column}"]
+    assert main(arguments) == 0
+    assert "audio-logmel.npy  4 x 640" in capsys.readouterr().out
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert index["target_names"] == ["0", "1"]
+
+
 def test_fetching_the_weights_of_an_encoder_without_any_is_wrong_use(capsys):
     assert main(["fetch", "weights", "logmel"]) == 2
     assert "'logmel' has no weight files to fetch" in capsys.readouterr().err

@@ -19,6 +19,14 @@ def add_to(commands: Any) -> None:
     )
     embed.add_argument("manifest", type=Path, help="CSV or parquet table of paths and labels")
     embed.add_argument("--out", type=Path, required=True, help="folder of the embeddings")
+    embed.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        type=_column,
+        metavar="NAME=COLUMN",
+        help="what the manifest calls a column: audio=wav, image=jpg, label=species",
+    )
     embed.add_argument("--audio", nargs="*", default=["logmel"], help="encoders of sounds")
     embed.add_argument("--image", nargs="*", default=["hog"], help="encoders of pictures")
     embed.add_argument(
@@ -35,12 +43,20 @@ def add_to(commands: Any) -> None:
     embed.set_defaults(run=_run, keeps=True)
 
 
+def _column(text: str) -> tuple[str, str]:
+    """Read ``name=column``."""
+    name, equals, column = text.partition("=")
+    if not (name and equals and column):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN, as in audio=wav")
+    return name, column
+
+
 def _run(options: argparse.Namespace) -> int:
     from ..datasets import load_manifest
     from ..experiments import embed_manifest
 
     written = embed_manifest(
-        load_manifest(options.manifest),
+        load_manifest(options.manifest, columns=dict(options.column)),
         options.out,
         encoders={"audio": options.audio, "image": options.image},
         on_error=options.on_error,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,10 @@ def _manifest_table(
 
 
 def load_manifest(
-    path: str | os.PathLike, *, modalities: Sequence[str] = ("audio", "image")
+    path: str | os.PathLike,
+    *,
+    modalities: Sequence[str] = ("audio", "image"),
+    columns: Mapping[str, str] | None = None,
 ) -> Bunch:
     """Read a table of media files and labels.
 
@@ -80,10 +83,14 @@ def load_manifest(
         pyarrow) with the same columns of text. The columns named by ``modalities`` hold paths
         (relative ones start at the manifest's folder, ``~`` is the home folder, an empty cell is
         missing), but ``text`` holds texts, which are kept as they are; ``label``, if it is there,
-        a class name (empty: unlabelled); ``label_ids`` ids of a taxonomy, separated by spaces;
-        ``subset`` the name of the part a row belongs to. Other columns are ignored.
+        a class name (empty: unlabelled; so is -1 where labels are whole numbers); ``label_ids``
+        ids of a taxonomy, separated by spaces; ``subset`` the name of the part a row belongs to.
+        Other columns are ignored.
     modalities : sequence of str, default=("audio", "image")
         Names of the columns of media. Those that are there are read; at least one must be.
+    columns : mapping of str to str or None, default=None
+        What the file calls these columns, where it has names of its own:
+        ``{"audio": "wav", "label": "species"}``.
 
     Returns
     -------
@@ -107,9 +114,9 @@ def load_manifest(
         When there is no such file.
     ValueError
         When the file is not a CSV (or Parquet) table, a line has another number of fields than
-        the header, no column of media is there, a column's name has capitals that make it
-        another (``"Audio"``), a cell is a web address, or a label is ``"nan"``, ``"None"``,
-        ``"<NA>"`` or, among names that are no whole numbers, ``"-1"``.
+        the header, no column of media is there, ``columns`` names one that is not, a column's
+        name has capitals that make it another (``"Audio"``), a cell is a web address, or a label
+        is ``"nan"``, ``"None"``, ``"<NA>"`` or, among names that are no whole numbers, ``"-1"``.
 
     Examples
     --------
@@ -123,20 +130,23 @@ def load_manifest(
     import pandas as pd
 
     path = Path(path)
-    columns, n_rows = _read_columns(path)
-    _refuse_other_case(path, columns, [*modalities, _LABEL, _LABEL_IDS, _SUBSET])
+    called = dict(columns or {})
+    known = [*modalities, _LABEL, _LABEL_IDS, _SUBSET]
+    columns, n_rows = _read_columns(path, called.get(_TEXT, _TEXT))
+    columns = _rename(path, columns, called, known)
+    _refuse_other_case(path, columns, known)
     names = [name for name in modalities if name in columns]
     if not names:
         raise ValueError(
             f"the manifest {str(path)!r} has no column of media: its columns are "
-            f"{', '.join(map(repr, columns))}, not {' or '.join(map(repr, modalities))}; rename "
-            "them, or tell load_manifest by modalities="
+            f"{', '.join(map(repr, columns))}, not {' or '.join(map(repr, modalities))}; say which "
+            f"is which: columns={{{modalities[0]!r}: ...}}, or --column {modalities[0]}=... where "
+            "that is an option"
         )
     frame = pd.DataFrame(
         {name: pd.Series(_media_cells(path, name, columns[name]), dtype=object) for name in names}
     )
-    labels = columns.get(_LABEL, [""] * n_rows)
-    _refuse_missing_as_text(path, labels)
+    labels = _without_missing(path, columns.get(_LABEL, [""] * n_rows))
     classes = sorted(set(labels) - {""})
     code = {name: number for number, name in enumerate(classes)}
     label_ids = np.empty(n_rows, dtype=object)
@@ -154,12 +164,30 @@ def load_manifest(
     )
 
 
-def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
+def _rename(
+    path: Path, columns: dict[str, list[str]], called: Mapping[str, str], known: Sequence[str]
+) -> dict[str, list[str]]:
+    """Give columns the names they have here."""
+    for name, theirs in called.items():
+        if name not in known:
+            raise ValueError(
+                f"columns has {name!r}, which is none of {', '.join(map(repr, known))}"
+            )
+        if theirs not in columns:
+            raise ValueError(
+                f"the manifest {str(path)!r} has no column {theirs!r}, which is to be {name!r}: "
+                f"its columns are {', '.join(map(repr, columns))}"
+            )
+    given = {name: columns[theirs] for name, theirs in called.items()}
+    return {name: cells for name, cells in columns.items() if name not in called.values()} | given
+
+
+def _read_columns(path: Path, text: str) -> tuple[dict[str, list[str]], int]:
     """Read a CSV file strictly: every line has as many fields as the header."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no manifest {str(path)!r}")
     if path.suffix.lower() == _PARQUET:
-        return _read_parquet(path)
+        return _read_parquet(path, text)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
@@ -189,12 +217,13 @@ def _read_columns(path: Path) -> tuple[dict[str, list[str]], int]:
     if not header:
         raise ValueError(f"the manifest {str(path)!r} is not a CSV table: it is empty")
     columns = {
-        name: [_field(name, row[number]) for row in rows] for number, name in enumerate(header)
+        name: [_field(row[number], keep=name == text) for row in rows]
+        for number, name in enumerate(header)
     }
     return columns, len(rows)
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, list[str]], int]:
+def _read_parquet(path: Path, text: str) -> tuple[dict[str, list[str]], int]:
     """Read a Parquet file; what is missing is an empty text, as in CSV."""
     pyarrow = import_optional("pyarrow", caller=f"the manifest {str(path)!r}", extra="polars")
     parquet = import_optional(
@@ -206,17 +235,17 @@ def _read_parquet(path: Path) -> tuple[dict[str, list[str]], int]:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise ValueError(f"the manifest {str(path)!r} is not a Parquet table: {reason}") from None
     columns = {
-        name.strip(): [_field(name.strip(), cell) for cell in column.to_pylist()]
+        name.strip(): [_field(cell, keep=name.strip() == text) for cell in column.to_pylist()]
         for name, column in zip(table.column_names, table.columns)
     }
     return columns, table.num_rows
 
 
-def _field(column: str, cell: Any) -> str:
-    """What a field says: spaces around it do not count, except in a text."""
+def _field(cell: Any, *, keep: bool) -> str:
+    """What a field says: spaces around it do not count, unless they are to be kept."""
     if cell is None or cell != cell:
         return ""
-    return str(cell) if column == _TEXT else str(cell).strip()
+    return str(cell) if keep else str(cell).strip()
 
 
 def _refuse_other_case(path: Path, columns: Iterable[str], known: Sequence[str]) -> None:
@@ -230,17 +259,17 @@ def _refuse_other_case(path: Path, columns: Iterable[str], known: Sequence[str])
                 )
 
 
-def _refuse_missing_as_text(path: Path, labels: Sequence[str]) -> None:
-    """Refuse labels that stand for none; -1 is a number among numbers."""
-    refused = set(_MISSING_AS_TEXT)
+def _without_missing(path: Path, labels: list[str]) -> list[str]:
+    """Empty the labels that are -1 among whole numbers; refuse other words for none."""
     if all(_is_integer(label) for label in labels if label):
-        refused.discard("-1")
+        return ["" if label == "-1" else label for label in labels]
     for row, label in enumerate(labels):
-        if label in refused:
+        if label in _MISSING_AS_TEXT:
             raise ValueError(
                 f"row {row} of the manifest {str(path)!r} has the label {label!r}: leave the cell "
                 "empty where there is no label, or choose another name for the class"
             )
+    return labels
 
 
 def _is_integer(label: str) -> bool:

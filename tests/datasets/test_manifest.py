@@ -54,10 +54,31 @@ def test_another_column_may_have_any_capitals(manifest):
     ]
 
 
-def test_numbers_are_labels_as_they_are(manifest):
-    data = load_manifest(manifest("audio,label\na.wav,7\nb.wav,-1\nc.wav,\n"))
-    assert data.target_names == ["-1", "7"]
-    assert data.target.tolist() == [1, 0, -1]
+def test_among_whole_numbers_minus_one_is_no_label(manifest):
+    data = load_manifest(manifest("audio,label\na.wav,7\nb.wav,-1\nc.wav,\nd.wav,-2\n"))
+    assert data.target_names == ["-2", "7"]
+    assert data.target.tolist() == [1, -1, -1, 0]
+
+
+def test_columns_may_have_names_of_their_own(manifest, tmp_path):
+    path = manifest("wav,audio,species,title\na.wav,other.wav,wren, a song \n")
+    called = {"audio": "wav", "label": "species", "text": "title"}
+    data = load_manifest(path, modalities=("audio", "text"), columns=called)
+    assert data.frame.audio.tolist() == [str(tmp_path / "a.wav")]
+    assert data.frame.text.tolist() == [" a song "]
+    assert data.target_names == ["wren"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"audio": "mp3"}, "has no column 'mp3', which is to be 'audio': its columns are 'wav'"),
+        ({"sound": "wav"}, "columns has 'sound', which is none of 'audio', 'image', 'label'"),
+    ],
+)
+def test_a_name_that_is_none_is_told(manifest, columns, message):
+    with pytest.raises(ValueError, match=message):
+        load_manifest(manifest("wav,label\na.wav,x\n"), columns=columns)
 
 
 def test_what_is_missing_in_parquet_is_an_empty_cell(tmp_path):
