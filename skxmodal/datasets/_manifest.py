@@ -132,34 +132,34 @@ def load_manifest(
     path = Path(path)
     called = dict(columns or {})
     known = [*modalities, _LABEL, _LABEL_IDS, _SUBSET]
-    columns, n_rows = _read_columns(path, called.get(_TEXT, _TEXT))
-    columns = _rename(path, columns, called, known)
-    _refuse_other_case(path, columns, known)
-    names = [name for name in modalities if name in columns]
+    found, n_rows = _read_columns(path, called.get(_TEXT, _TEXT))
+    found = _rename(path, found, called, known)
+    _refuse_other_case(path, found, known)
+    names = [name for name in modalities if name in found]
     if not names:
         raise ValueError(
             f"the manifest {str(path)!r} has no column of media: its columns are "
-            f"{', '.join(map(repr, columns))}, not {' or '.join(map(repr, modalities))}; say which "
+            f"{', '.join(map(repr, found))}, not {' or '.join(map(repr, modalities))}; say which "
             f"is which: columns={{{modalities[0]!r}: ...}}, or --column {modalities[0]}=... where "
             "that is an option"
         )
     frame = pd.DataFrame(
-        {name: pd.Series(_media_cells(path, name, columns[name]), dtype=object) for name in names}
+        {name: pd.Series(_media_cells(path, name, found[name]), dtype=object) for name in names}
     )
-    labels = _without_missing(path, columns.get(_LABEL, [""] * n_rows))
+    labels = _without_missing(path, found.get(_LABEL, [""] * n_rows))
     classes = sorted(set(labels) - {""})
     code = {name: number for number, name in enumerate(classes)}
     label_ids = np.empty(n_rows, dtype=object)
     label_ids[:] = [
         tuple(ids.split(_ID_SEPARATOR)) if ids else ()
-        for ids in columns.get(_LABEL_IDS, [""] * n_rows)
+        for ids in found.get(_LABEL_IDS, [""] * n_rows)
     ]
     return Bunch(
         frame=frame,
         target=np.array([code.get(label, -1) for label in labels], dtype=int),
         target_names=classes,
         label_ids=label_ids,
-        subset=np.array(columns.get(_SUBSET, [""] * n_rows), dtype=object),
+        subset=np.array(found.get(_SUBSET, [""] * n_rows), dtype=object),
         DESCR=f"Media listed in {path.name}.",
     )
 

@@ -123,13 +123,9 @@ def embed_cells(
             # The store keeps them as they come.
             embeddings = cache.embed(merged.keys, stream)
     if stream.bad and on_error == "warn":
-        n_bad = np.isin(source, list(stream.bad)).sum()
-        warnings.warn(
-            f"{n_bad} of {len(cells)} cells could not be read and are missing rows; "
-            f"the first: {stream.bad[min(stream.bad)]}",
-            MediaWarning,
-            stacklevel=5,
-        )
+        n_bad = int(np.isin(source, list(stream.bad)).sum())
+        message = unread_message(n_bad, len(cells), stream.bad[min(stream.bad)])
+        warnings.warn(message, MediaWarning, stacklevel=5)
     return _spread(embeddings, source)
 
 
@@ -147,6 +143,11 @@ class Decoder:
             return position, self.encoder.windows(self.read(cell))
         except MediaError as error:
             return position, error
+
+
+def unread_message(n_bad: int, n_cells: int, first: MediaError) -> str:
+    """Return what a :class:`MediaWarning` says."""
+    return f"{n_bad} of {n_cells} cells could not be read and are missing rows; the first: {first}"
 
 
 class CellStream:

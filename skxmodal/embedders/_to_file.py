@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..encoders import load_encoder
 from ..media import MediaError, as_cells, is_missing
 from ..utils import check_number, progress_bar
 from ._content import hash_parts, media_key, split_fragment
-from ._stream import Keeper
+from ._stream import Keeper, MediaWarning, unread_message
 
 _PARTIAL, _STATE = ".part", ".part.json"
 
@@ -41,8 +42,9 @@ def embed_to_file(
     Parameters
     ----------
     embedder : AudioEmbedder, ImageEmbedder or TextEmbedder
-        Its ``on_error`` decides what becomes of cells that cannot be read; the rows before an
-        error are kept for the next call.
+        Its ``on_error`` decides what becomes of cells that cannot be read: the rows before an
+        error are kept for the next call; a warning is one for the whole column. A strict call
+        also raises for cells that an earlier, lenient one left missing.
     cells : sequence
         A column of a media table.
     path : str or path-like
@@ -82,6 +84,9 @@ def embed_to_file(
     check_number("chunk_size", chunk_size, integer=True, low=1)
     cells = as_cells(cells)
     embedder = clone(embedder).set_params(verbose=0).fit(cells)
+    on_error = embedder.on_error
+    if on_error == "warn":
+        embedder.set_params(on_error="ignore")  # one warning for the column, not one a chunk
     made_from = _recipe(embedder, cells)
     state_file = path.with_name(path.name + _STATE)
     origin_file = path.with_name(path.name + ".json")
@@ -95,7 +100,7 @@ def embed_to_file(
         with suppress(OSError):
             state_file.unlink()
         found = np.load(path, mmap_mode="r")
-        _raise_for_unread(embedder, cells, found)
+        _tell_of_unread(embedder, cells, found, on_error)
         return found
 
     partial = path.with_name(path.name + _PARTIAL)
@@ -111,6 +116,8 @@ def embed_to_file(
             np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
         _reserve(partial)
         rows = np.lib.format.open_memmap(partial, mode="r+")
+    if on_error == "raise":
+        _tell_of_unread(embedder, cells, rows[:done], on_error)
 
     def secure(rows: np.memmap, n_rows: int) -> None:
         """Make the first rows safe, and write down how many they are."""
@@ -127,7 +134,10 @@ def embed_to_file(
         _write_json(origin_file, {"made_from": made_from})
         partial.replace(path)
     state_file.unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")
+    found = np.load(path, mmap_mode="r")
+    if on_error == "warn":
+        _tell_of_unread(embedder, cells, found, on_error)
+    return found
 
 
 def _embed_into(
@@ -198,13 +208,26 @@ def _embed_rows(
         raise error if error.row is None else error.at_row(start + error.row) from None
 
 
-def _raise_for_unread(embedder: Any, cells: list, rows: np.ndarray) -> None:
-    """Tell of a cell that an earlier, more lenient call could not read."""
-    if embedder.on_error != "raise":
+def _tell_of_unread(embedder: Any, cells: list, rows: np.ndarray, on_error: str) -> None:
+    """Raise for the first cell that could not be read, or warn of all of them.
+
+    An earlier, more lenient call may have left them: the first is read again for its reason.
+    """
+    if on_error == "ignore":
         return
-    for row in np.flatnonzero(np.isnan(rows[:, 0])).tolist():
-        if not is_missing(cells[row]):
-            _embed_rows(embedder, cells, row, row + 1)
+    missing = np.flatnonzero(np.isnan(rows[:, 0])).tolist()
+    unread = [row for row in missing if not is_missing(cells[row])]
+    strict = clone(embedder).set_params(on_error="raise")
+    for row in unread:
+        try:
+            _embed_rows(strict, cells, row, row + 1)
+        except MediaError as error:
+            if on_error == "raise":
+                raise
+            warnings.warn(
+                unread_message(len(unread), len(cells), error), MediaWarning, stacklevel=3
+            )
+            return
 
 
 def _recipe(embedder: Any, cells: list) -> str:

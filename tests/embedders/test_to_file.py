@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tqdm
 
-from skxmodal.embedders import ImageEmbedder, _stream, embed_to_file
+from skxmodal.embedders import ImageEmbedder, MediaWarning, _stream, embed_to_file
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
 
@@ -166,6 +166,32 @@ def test_a_strict_call_tells_of_what_a_lenient_one_left_out(pictures, path):
     embed_to_file(ImageEmbedder(on_error="ignore"), pictures, path)
     with pytest.raises(MediaError, match=r"^row 7, 'gone.png'"):
         embed_to_file(ImageEmbedder(), pictures, path)
+
+
+def test_one_warning_for_the_whole_column_names_its_first_row(pictures, path):
+    pictures[5], pictures[9] = "gone.png", "lost.png"
+    message = "^2 of 10 cells could not be read and are missing rows; the first: row 5, 'gone.png'"
+    lenient = ImageEmbedder(on_error="warn")
+    for _ in range(2):  # also when all is done
+        with pytest.warns(MediaWarning, match=message) as told:
+            rows = embed_to_file(lenient, pictures, path, chunk_size=2)
+        assert len(told) == 1
+        assert told[0].filename == __file__
+    assert np.flatnonzero(np.isnan(rows[:, 0])).tolist() == [3, 5, 9]
+
+
+def test_a_strict_call_does_not_go_on_from_rows_that_are_left_out(pictures, path):
+    pictures[1] = "gone.png"
+    lenient = counting([], stop_after=5).set_params(on_error="warn")
+    with pytest.raises(Interrupt):
+        embed_to_file(lenient, pictures, path, chunk_size=4)
+    calls = []
+    with pytest.raises(MediaError, match=r"^row 1, 'gone.png'"):
+        embed_to_file(counting(calls), pictures, path, chunk_size=4)
+    assert sum(calls) == 0
+    with pytest.warns(MediaWarning, match="1 of 10 cells"):
+        embed_to_file(counting(calls).set_params(on_error="warn"), pictures, path, chunk_size=4)
+    assert sum(calls) == 8 - 2
 
 
 def test_changed_files_are_noticed(tmp_path, path):
