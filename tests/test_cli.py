@@ -139,6 +139,27 @@ def test_embed_takes_columns_by_names_of_their_own(tmp_path, capsys):
     assert index["target_names"] == ["0", "1"]
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["audio=wav", "audio=mp3"], "--column says audio=wav and audio=mp3: choose one"),
+        (["sound=wav"], "columns has 'sound', which is none of 'audio', 'image', 'label'"),
+    ],
+)
+def test_columns_that_cannot_be_meant_are_wrong_use(given, message, tmp_path, capsys):
+    (tmp_path / "m.csv").write_text("wav,mp3\na.wav,a.mp3\n")
+    arguments = [argument for text in given for argument in ("--column", text)]
+    assert main(["embed", str(tmp_path / "m.csv"), "--out", str(tmp_path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_column_without_a_name_is_wrong_use(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["embed", "m.csv", "--out", "x", "--column", "wav"])
+    assert exit_.value.code == 2
+    assert "'wav' is not NAME=COLUMN, as in audio=wav" in capsys.readouterr().err
+
+
 def test_fetching_the_weights_of_an_encoder_without_any_is_wrong_use(capsys):
     assert main(["fetch", "weights", "logmel"]) == 2
     assert "'logmel' has no weight files to fetch" in capsys.readouterr().err

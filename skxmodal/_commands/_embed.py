@@ -25,7 +25,8 @@ def add_to(commands: Any) -> None:
         default=[],
         type=_column,
         metavar="NAME=COLUMN",
-        help="what the manifest calls a column: audio=wav, image=jpg, label=species",
+        help="what the manifest calls a column: audio=wav; once for each of audio, image, label, "
+        "label_ids and subset that it calls otherwise",
     )
     embed.add_argument("--audio", nargs="*", default=["logmel"], help="encoders of sounds")
     embed.add_argument("--image", nargs="*", default=["hog"], help="encoders of pictures")
@@ -51,12 +52,23 @@ def _column(text: str) -> tuple[str, str]:
     return name, column
 
 
+def _columns(given: list[tuple[str, str]]) -> dict[str, str]:
+    """Refuse a name that is given twice."""
+    columns = dict(given)
+    for name, column in given:
+        if columns[name] != column:
+            raise ValueError(
+                f"--column says {name}={column} and {name}={columns[name]}: choose one"
+            )
+    return columns
+
+
 def _run(options: argparse.Namespace) -> int:
     from ..datasets import load_manifest
     from ..experiments import embed_manifest
 
     written = embed_manifest(
-        load_manifest(options.manifest, columns=dict(options.column)),
+        load_manifest(options.manifest, columns=_columns(options.column)),
         options.out,
         encoders={"audio": options.audio, "image": options.image},
         on_error=options.on_error,

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..translation._joint_host import EmbeddedTable, JointSpaceHost
 from ..utils import check_choice, check_number
 from ._labels import LabelledScore, plain_labels, split_labels
+from ._missing import ON_MISSING, check_there, class_prior, with_prior
 from ._own_blocks import OwnBlocks
 
 
@@ -64,6 +65,10 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         the blocks of others could only mislead it.
     passthrough_components : int, default=128
         Most columns of such a block.
+    on_missing : {"raise", "prior"}, default="raise"
+        What becomes of a row without any modality, such as one whose files cannot be read, in
+        ``predict``, ``predict_proba`` and ``score``: an error that names the row, or the most
+        frequent class and, as its probabilities, ``class_prior_``.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         Which columns of an embedding table belong to which modality; handed on to ``joint``.
         ``"auto"`` takes what ``joint`` found, or the prefixes of the column names.
@@ -82,6 +87,8 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         table has such a modality.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    class_prior_ : ndarray of shape (n_classes,)
+        Share of each class among the labelled rows that have a modality.
     n_features_in_ : int
         Number of columns seen in ``fit``.
     feature_names_in_ : str array
@@ -131,6 +138,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         *,
         passthrough: bool = False,
         passthrough_components: int = 128,
+        on_missing: str = "raise",
         modalities: str | Mapping[str, int] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -138,6 +146,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         self.classifier = classifier
         self.passthrough = passthrough
         self.passthrough_components = passthrough_components
+        self.on_missing = on_missing
         self.modalities = modalities
         self.random_state = random_state
 
@@ -165,6 +174,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         """
         check_choice("passthrough", self.passthrough, (False, True))
         check_number("passthrough_components", self.passthrough_components, integer=True, low=1)
+        check_choice("on_missing", self.on_missing, ON_MISSING)
         if y is None:
             raise ValueError(
                 "ModalityAgnosticClassifier requires y to be passed, but the target y is None; "
@@ -201,6 +211,8 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         else:
             self.classifier_ = clone(classifier).fit(vectors, labels, **per_row)
         self.classes_ = self.classifier_.classes_
+        # Each row once, however many samples its modalities make.
+        self.class_prior_ = class_prior(plain_labels(y[np.unique(rows)]), self.classes_)
         self._n_features_out = vectors.shape[1]
         return self
 
@@ -269,13 +281,14 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         Raises
         ------
         ValueError
-            When a row has no modality.
+            When a row has no modality and ``on_missing="raise"``.
         """
         check_is_fitted(self)
         X = self._as_table(X, reset=False)
         parts = self._parts(X)
-        n_modalities = _count(parts, X.shape[0])
+        n_modalities = _count(parts, X.shape[0], self.on_missing)
         predicted = np.empty(X.shape[0], dtype=self.classes_.dtype)
+        predicted[n_modalities == 0] = self.classes_[self.class_prior_.argmax()]
         # With one modality there is nothing to average: the classifier decides by its own rule.
         for classifier, vectors, rows in parts:
             alone = n_modalities[rows] == 1
@@ -302,11 +315,20 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         -------
         probabilities : float array of shape (n_samples, n_classes)
             Columns in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            When a row has no modality and ``on_missing="raise"``.
         """
         check_is_fitted(self)
         X = self._as_table(X, reset=False)
         parts = self._parts(X)
-        return self._mean_scores(parts, _count(parts, X.shape[0]), "predict_proba")
+        n_modalities = _count(parts, X.shape[0], self.on_missing)
+        if not parts:
+            return np.tile(self.class_prior_, (X.shape[0], 1))
+        mean = self._mean_scores(parts, n_modalities, "predict_proba")
+        return with_prior(mean, n_modalities > 0, self.class_prior_)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route ``fit``'s metadata to the joint space and to the classifier.
@@ -324,7 +346,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         )
 
     def _mean_scores(self, parts: list[_Part], n_modalities: np.ndarray, method: str) -> np.ndarray:
-        """Average the classifier's scores over the modalities of each row."""
+        """Average the classifier's scores over the modalities of each row; zeros without any."""
         total: Any = None
         for classifier, vectors, rows in parts:
             scores = getattr(classifier, method)(vectors)
@@ -337,7 +359,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
             if total is None:
                 total = np.zeros((len(n_modalities), *scores.shape[1:]))
             total[rows] += scores
-        return total / n_modalities.reshape(-1, *[1] * (total.ndim - 1))
+        return total / np.maximum(n_modalities, 1).reshape(-1, *[1] * (total.ndim - 1))
 
     def _default_classifier(self) -> RandomForestClassifier:
         """The paper's classifier (section 3.2)."""
@@ -346,15 +368,12 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         )
 
 
-def _count(parts: list[_Part], n_rows: int) -> np.ndarray:
-    """Number of modalities of each row; a row without any is an error."""
+def _count(parts: list[_Part], n_rows: int, on_missing: str) -> np.ndarray:
+    """Number of modalities of each row; a row without any may be an error."""
     count = np.zeros(n_rows, dtype=int)
     for _, _, rows in parts:
         count[rows] += 1
-    if not count.all():
-        raise ValueError(
-            f"row {np.flatnonzero(count == 0)[0]} has no modality at all: leave such rows out"
-        )
+    check_there(count > 0, on_missing)
     return count
 
 

@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..translation import ContrastiveTranslator
 from ..translation._joint_host import JointSpaceHost
-from ..utils import check_number
+from ..translation._projector import check_learned
+from ..utils import check_choice, check_number
 from ._joint_translator import JointTranslator
 from ._labels import LabelledScore, split_labels
+from ._missing import ON_MISSING, check_there, class_prior, with_prior
 
 
 class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost):
@@ -40,6 +42,10 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         Weight of the cross-entropy of labelled samples.
     agreement : float >= 0, default=1.0
         Weight of the agreement in unlabelled pairs.
+    on_missing : {"raise", "prior"}, default="raise"
+        What becomes of a row without any modality, such as one whose files cannot be read, in
+        ``predict``, ``predict_proba`` and ``score``: an error that names the row, or the most
+        frequent class and, as its probabilities, ``class_prior_``.
     modalities : "auto", "halves" or dict of str to int, default="auto"
         Which columns belong to which modality; handed on to ``joint``.
     random_state : int, RandomState instance or None, default=None
@@ -51,6 +57,8 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         The trained translator.
     classes_ : ndarray of shape (n_classes,)
         The labels.
+    class_prior_ : ndarray of shape (n_classes,)
+        Share of each class among the labelled rows.
     history_ : list of dict
         ``epoch``, ``train_loss``, ``valid_loss`` (of what is held out) and ``seconds`` of every
         epoch of the joint training.
@@ -109,12 +117,14 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         *,
         alpha: float = 1.0,
         agreement: float = 1.0,
+        on_missing: str = "raise",
         modalities: str | Mapping[str, int] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.joint = joint
         self.alpha = alpha
         self.agreement = agreement
+        self.on_missing = on_missing
         self.modalities = modalities
         self.random_state = random_state
 
@@ -147,6 +157,7 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
             )
         check_number("alpha", self.alpha, low=0)
         check_number("agreement", self.agreement, low=0)
+        check_choice("on_missing", self.on_missing, ON_MISSING)
         joint = self._joint_or_default()
         if not isinstance(joint, ContrastiveTranslator):
             raise TypeError(
@@ -168,6 +179,7 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         assert_all_finite(known, input_name="y")
         check_classification_targets(known)
         self.classes_, codes = np.unique(known, return_inverse=True)
+        self.class_prior_ = class_prior(known, self.classes_)
         targets = np.full(len(y), -1, dtype=np.int64)
         targets[labelled] = codes
 
@@ -198,12 +210,16 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         Raises
         ------
         ValueError
-            When a row has no modality, or one that no row had in ``fit``.
+            When a row has no modality and ``on_missing="raise"``, or one that no row had in
+            ``fit``.
         """
         check_is_fitted(self)
         X = self._as_table(X, reset=False)
         embedded = self._embed(X)
-        self.joint_._check_rows(embedded.present)
+        n_modalities = np.sum(list(embedded.present.values()), axis=0)
+        check_there(n_modalities > 0, self.on_missing)
+        for name, present in embedded.present.items():
+            check_learned(name, present, self.joint_._learned)
         total = np.zeros((X.shape[0], len(self.classes_)))
         for name, present in embedded.present.items():
             rows = np.flatnonzero(present)
@@ -216,7 +232,8 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
             raise ValueError(
                 f"row {np.flatnonzero(~finite)[0]} has values too large to be projected"
             )
-        return total / np.sum(list(embedded.present.values()), axis=0)[:, np.newaxis]
+        mean = total / np.maximum(n_modalities, 1)[:, np.newaxis]
+        return with_prior(mean, n_modalities > 0, self.class_prior_)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the class of each row from whichever modalities it has.

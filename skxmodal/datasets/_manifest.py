@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ _TEXT = "text"  # the one modality whose cells are the media themselves
 _ID_SEPARATOR = " "
 #: What programs write for a missing label, and classifiers refuse as the name of a class.
 _MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>"}
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _PARQUET = ".parquet"
 
@@ -83,14 +85,15 @@ def load_manifest(
         pyarrow) with the same columns of text. The columns named by ``modalities`` hold paths
         (relative ones start at the manifest's folder, ``~`` is the home folder, an empty cell is
         missing), but ``text`` holds texts, which are kept as they are; ``label``, if it is there,
-        a class name (empty: unlabelled; so is -1 where labels are whole numbers); ``label_ids``
+        a class name (empty: unlabelled; so is -1 where all labels are numbers); ``label_ids``
         ids of a taxonomy, separated by spaces; ``subset`` the name of the part a row belongs to.
         Other columns are ignored.
     modalities : sequence of str, default=("audio", "image")
         Names of the columns of media. Those that are there are read; at least one must be.
     columns : mapping of str to str or None, default=None
         What the file calls these columns, where it has names of its own:
-        ``{"audio": "wav", "label": "species"}``.
+        ``{"audio": "wav", "label": "species"}``. One column may serve as two: the ``audio`` and
+        the ``image`` of the same videos.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def load_manifest(
         When the file is not a CSV (or Parquet) table, a line has another number of fields than
         the header, no column of media is there, ``columns`` names one that is not, a column's
         name has capitals that make it another (``"Audio"``), a cell is a web address, or a label
-        is ``"nan"``, ``"None"``, ``"<NA>"`` or, among names that are no whole numbers, ``"-1"``.
+        is ``"nan"``, ``"None"``, ``"<NA>"`` or, among names that are no numbers, ``"-1"``.
 
     Examples
     --------
@@ -134,14 +137,14 @@ def load_manifest(
     known = [*modalities, _LABEL, _LABEL_IDS, _SUBSET]
     found, n_rows = _read_columns(path, called.get(_TEXT, _TEXT))
     found = _rename(path, found, called, known)
-    _refuse_other_case(path, found, known)
+    _refuse_other_case(path, found, [name for name in known if name not in called])
     names = [name for name in modalities if name in found]
     if not names:
         raise ValueError(
             f"the manifest {str(path)!r} has no column of media: its columns are "
             f"{', '.join(map(repr, found))}, not {' or '.join(map(repr, modalities))}; say which "
-            f"is which: columns={{{modalities[0]!r}: ...}}, or --column {modalities[0]}=... where "
-            "that is an option"
+            f"is which: columns={{{modalities[0]!r}: ...}} of load_manifest, --column "
+            f"{modalities[0]}=... of skxmodal embed"
         )
     frame = pd.DataFrame(
         {name: pd.Series(_media_cells(path, name, found[name]), dtype=object) for name in names}
@@ -260,9 +263,10 @@ def _refuse_other_case(path: Path, columns: Iterable[str], known: Sequence[str])
 
 
 def _without_missing(path: Path, labels: list[str]) -> list[str]:
-    """Empty the labels that are -1 among whole numbers; refuse other words for none."""
-    if all(_is_integer(label) for label in labels if label):
-        return ["" if label == "-1" else label for label in labels]
+    """Empty the labels that are -1 among numbers; refuse other words for none."""
+    if all(_NUMBER.fullmatch(label) for label in labels if label):
+        # Programs that know no missing integer write -1.0.
+        return ["" if label and float(label) == -1 else label for label in labels]
     for row, label in enumerate(labels):
         if label in _MISSING_AS_TEXT:
             raise ValueError(
@@ -270,10 +274,6 @@ def _without_missing(path: Path, labels: list[str]) -> list[str]:
                 "empty where there is no label, or choose another name for the class"
             )
     return labels
-
-
-def _is_integer(label: str) -> bool:
-    return label.removeprefix("-").isdecimal()
 
 
 def _media_cells(path: Path, column: str, cells: list[str]) -> list[str | None]:

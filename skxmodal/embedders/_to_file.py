@@ -17,6 +17,7 @@ from sklearn.base import clone
 
 from ..encoders import load_encoder
 from ..media import MediaError, as_cells, is_missing
+from ..media._cells import describe
 from ..utils import check_number, progress_bar
 from ._content import hash_parts, media_key, split_fragment
 from ._stream import Keeper, MediaWarning, unread_message
@@ -44,7 +45,8 @@ def embed_to_file(
     embedder : AudioEmbedder, ImageEmbedder or TextEmbedder
         Its ``on_error`` decides what becomes of cells that cannot be read: the rows before an
         error are kept for the next call; a warning is one for the whole column. A strict call
-        also raises for cells that an earlier, lenient one left missing.
+        also raises for cells that an earlier, lenient one left missing; if all of them can be
+        read by now, it embeds them.
     cells : sequence
         A column of a media table.
     path : str or path-like
@@ -100,8 +102,9 @@ def embed_to_file(
         with suppress(OSError):
             state_file.unlink()
         found = np.load(path, mmap_mode="r")
-        _tell_of_unread(embedder, cells, found, on_error)
-        return found
+        # What a strict call is not to leave out, and can be read by now, is embedded anew.
+        if not _tell_of_unread(embedder, cells, found, on_error) or on_error == "warn":
+            return found
 
     partial = path.with_name(path.name + _PARTIAL)
     shape = (len(cells), embedder.n_features_out_)
@@ -117,7 +120,8 @@ def embed_to_file(
         _reserve(partial)
         rows = np.lib.format.open_memmap(partial, mode="r+")
     if on_error == "raise":
-        _tell_of_unread(embedder, cells, rows[:done], on_error)
+        for row in _tell_of_unread(embedder, cells, rows[:done], on_error)[:1]:
+            done = row - row % chunk_size
 
     def secure(rows: np.memmap, n_rows: int) -> None:
         """Make the first rows safe, and write down how many they are."""
@@ -208,26 +212,33 @@ def _embed_rows(
         raise error if error.row is None else error.at_row(start + error.row) from None
 
 
-def _tell_of_unread(embedder: Any, cells: list, rows: np.ndarray, on_error: str) -> None:
+def _tell_of_unread(embedder: Any, cells: list, rows: np.ndarray, on_error: str) -> list[int]:
     """Raise for the first cell that could not be read, or warn of all of them.
 
-    An earlier, more lenient call may have left them: the first is read again for its reason.
+    An earlier, more lenient call may have left them: they are read again for the reason. A cell
+    may be readable by now, because a disk was away or a right was missing; if all are, a strict
+    call gets their rows.
     """
     if on_error == "ignore":
-        return
+        return []
     missing = np.flatnonzero(np.isnan(rows[:, 0])).tolist()
     unread = [row for row in missing if not is_missing(cells[row])]
     strict = clone(embedder).set_params(on_error="raise")
-    for row in unread:
+    for row in unread if on_error == "raise" else unread[:1]:
         try:
             _embed_rows(strict, cells, row, row + 1)
+            reason = MediaError(
+                "it can be read by now, and on_error='raise' embeds it",
+                cell=describe(cells[row]),
+                row=row,
+            )
         except MediaError as error:
             if on_error == "raise":
                 raise
-            warnings.warn(
-                unread_message(len(unread), len(cells), error), MediaWarning, stacklevel=3
-            )
-            return
+            reason = error
+    if unread and on_error == "warn":
+        warnings.warn(unread_message(len(unread), len(cells), reason), MediaWarning, stacklevel=3)
+    return unread
 
 
 def _recipe(embedder: Any, cells: list) -> str:

@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -292,8 +292,68 @@ def test_a_row_without_any_modality_is_named(heard_and_seen):
     X, labels, _ = heard_and_seen
     model = agnostic().fit(X, labels)
     X.iloc[7] = np.nan
-    with pytest.raises(ValueError, match="row 7 has no modality"):
+    with pytest.raises(ValueError, match=r"row 7 has no modality at all: .* on_missing='prior'"):
         model.predict(X)
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+def test_a_row_without_any_modality_may_get_the_priors(heard_and_seen, passthrough):
+    X, labels, _ = heard_and_seen
+    names = np.array([None, "organ", "a longer name", "drum"], dtype=object)
+    # Two of three labelled rows are organs; the unlabelled ones do not count, nor does row 210.
+    labels = names[np.where(labels < 0, 0, np.where(np.arange(400) % 3 > 0, 1, 2 + labels % 2))]
+    X.iloc[210] = np.nan
+    strict = agnostic().set_params(passthrough=passthrough).fit(X, labels)
+    model = clone(strict).set_params(on_missing="prior").fit(X, labels)
+    there = np.arange(400) != 210
+    probabilities = model.predict_proba(X)
+    np.testing.assert_array_equal(probabilities[there], strict.predict_proba(X[there]))
+    np.testing.assert_array_equal(model.predict(X)[there], strict.predict(X[there]))
+    counted = pd.Series(labels[there]).value_counts(normalize=True)
+    np.testing.assert_allclose(probabilities[210], counted[model.classes_])
+    np.testing.assert_allclose(model.class_prior_, counted[model.classes_])
+    assert model.predict(X)[210] == "organ"
+    assert model.score(X, labels) == np.mean(model.predict(X)[200:] == labels[200:])
+
+
+def test_a_table_without_anything_is_predicted_by_priors(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    model = agnostic().set_params(on_missing="prior").fit(X, labels)
+    nothing = X.iloc[:3] * np.nan
+    np.testing.assert_array_equal(model.predict_proba(nothing), [model.class_prior_] * 3)
+    np.testing.assert_array_equal(
+        model.predict(nothing), model.classes_[[model.class_prior_.argmax()] * 3]
+    )
+
+
+@pytest.mark.parametrize("classifier", [LinearSVC(random_state=0), SVC(random_state=0)])
+def test_classifiers_without_probabilities_have_priors_too(heard_and_seen, classifier):
+    X, labels, y = heard_and_seen
+    binary = np.where(labels < 0, -1, labels == 2)
+    model = agnostic(classifier=classifier).set_params(on_missing="prior").fit(X, binary)
+    X.iloc[7] = np.nan
+    assert model.predict(X)[7] == 0
+    assert model.score(X, y == 2) > 0.9
+
+
+def test_a_media_table_may_have_a_row_of_which_nothing_can_be_read():
+    from skxmodal.datasets import make_instruments
+    from skxmodal.embedders import make_embedder
+
+    data = make_instruments(24, classes=["drums", "flute"], difficulty=0.1)
+    model = make_pipeline(
+        make_embedder(on_error="ignore"),
+        ModalityAgnosticClassifier(CCAProjector(4), on_missing="prior", random_state=0),
+    ).fit(data.frame, data.target)
+    broken = data.frame.copy()
+    broken.loc[5] = [b"no sound", "gone.png"]
+    np.testing.assert_array_equal(model.predict_proba(broken)[5], model[-1].class_prior_)
+
+
+def test_what_becomes_of_missing_rows_is_checked(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    with pytest.raises(ValueError, match="on_missing must be one of 'raise', 'prior', got 'skip'"):
+        agnostic().set_params(on_missing="skip").fit(X, labels)
 
 
 def test_no_labelled_row_is_an_error(heard_and_seen):

@@ -267,6 +267,7 @@ def test_set_output_applies_to_transform(heard_and_seen):
     [
         ({"alpha": -1}, ValueError, "alpha must be a number >= 0"),
         ({"agreement": -1}, ValueError, "agreement must be a number >= 0"),
+        ({"on_missing": "skip"}, ValueError, "on_missing must be one of 'raise', 'prior'"),
         ({"joint__distributed": True}, ValueError, "joint must have distributed=False"),
         ({"joint": CCAProjector(2)}, TypeError, "joint must be an unfitted ContrastiveTranslator"),
     ],
@@ -295,6 +296,19 @@ def test_a_row_without_any_modality_is_named(heard_and_seen):
     X.iloc[7] = np.nan
     with pytest.raises(ValueError, match="row 7 has no modality"):
         model.predict(X)
+
+
+def test_a_row_without_any_modality_may_get_the_priors(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    labels = np.where(labels < 0, -1, np.minimum(labels, 1))
+    strict = jointly(2).fit(X, labels)
+    model = clone(strict).set_params(on_missing="prior").fit(X, labels)
+    there = np.arange(400) != 7
+    X.iloc[7] = np.nan
+    probabilities = model.predict_proba(X)
+    np.testing.assert_allclose(probabilities[there], strict.predict_proba(X[there]), rtol=1e-5)
+    np.testing.assert_allclose(probabilities[7], np.bincount(labels[200:]) / 200)
+    assert model.predict(X)[7] == 1
 
 
 def torch_module():

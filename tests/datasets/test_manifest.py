@@ -54,10 +54,28 @@ def test_another_column_may_have_any_capitals(manifest):
     ]
 
 
-def test_among_whole_numbers_minus_one_is_no_label(manifest):
+def test_one_column_of_videos_serves_as_two(manifest, tmp_path):
+    both = {"audio": "clip", "image": "clip"}
+    frame = load_manifest(manifest("clip\na.mp4\n"), columns=both).frame
+    assert frame.iloc[0].to_dict() == dict.fromkeys(both, str(tmp_path / "a.mp4"))
+
+
+@pytest.mark.parametrize("header", ["wav,Audio,label", "wav,audio,label", "Audio,wav,Label"])
+def test_a_name_that_is_given_is_not_looked_for_in_other_capitals(manifest, header):
+    columns = {"audio": header.split(",")[0], "label": header.split(",")[2]}
+    data = load_manifest(manifest(header + "\na,b,x\n"), columns=columns)
+    assert data.frame.audio[0].endswith("/a")
+    assert data.target_names == ["x"]
+
+
+def test_among_numbers_minus_one_is_no_label(manifest):
     data = load_manifest(manifest("audio,label\na.wav,7\nb.wav,-1\nc.wav,\nd.wav,-2\n"))
     assert data.target_names == ["-2", "7"]
     assert data.target.tolist() == [1, -1, -1, 0]
+    # What pandas writes where labels are integers and some are missing.
+    data = load_manifest(manifest("audio,label\na.wav,7.0\nb.wav,-1.0\nc.wav,\n"))
+    assert data.target_names == ["7.0"]
+    assert data.target.tolist() == [0, -1, -1]
 
 
 def test_columns_may_have_names_of_their_own(manifest, tmp_path):

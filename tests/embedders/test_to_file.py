@@ -1,6 +1,7 @@
 """Embedding to a file: the same rows as in memory, whatever happens on the way."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -192,6 +193,31 @@ def test_a_strict_call_does_not_go_on_from_rows_that_are_left_out(pictures, path
     with pytest.warns(MediaWarning, match="1 of 10 cells"):
         embed_to_file(counting(calls).set_params(on_error="warn"), pictures, path, chunk_size=4)
     assert sum(calls) == 8 - 2
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_strict_call_embeds_what_can_be_read_by_now(pictures, path, monkeypatch, whole):
+    pictures[5] = "away.png"
+    lenient = counting([], stop_after=None if whole else 6).set_params(on_error="ignore")
+    with nullcontext() if whole else pytest.raises(Interrupt):
+        embed_to_file(lenient, pictures, path, chunk_size=2)
+    read = ImageEmbedder._read
+
+    def by_now(embedder, cell, encoder):
+        return read(embedder, pictures[0] if isinstance(cell, str) else cell, encoder)
+
+    monkeypatch.setattr(ImageEmbedder, "_read", by_now)
+    if whole:
+        with pytest.warns(MediaWarning, match="row 5, 'away.png': it can be read by now"):
+            embed_to_file(counting([]).set_params(on_error="warn"), pictures, path)
+    calls = []
+    written = embed_to_file(counting(calls), pictures, path, chunk_size=2)
+    np.testing.assert_array_equal(written, counting([]).fit_transform(pictures))
+    assert np.flatnonzero(np.isnan(written[:, 0])).tolist() == [3]
+    # The cell that is tried; then all, or from the chunk that the cell is in.
+    assert sum(calls) == 1 + (9 if whole else 6)
+    embed_to_file(counting(calls), pictures, path, chunk_size=2)
+    assert not calls
 
 
 def test_changed_files_are_noticed(tmp_path, path):
