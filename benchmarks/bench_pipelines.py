@@ -30,7 +30,8 @@ alternate = partial(_measure.alternate, 3)
 def audio_from_disk(folder: Path, n_files: int) -> list[dict]:
     """Embed one-second WAV files, 48 kHz to 16 kHz, against a loop over librosa.
 
-    The processes are those of an earlier round: joblib keeps them.
+    What is required is required of the quicker way, processes. They are those of an earlier
+    round, as in every call but the first.
     """
     import librosa
     import soundfile

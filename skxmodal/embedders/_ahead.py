@@ -7,25 +7,36 @@ import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from joblib import effective_n_jobs, wrap_non_picklable_objects
-from joblib.executor import get_memmapping_executor
-from joblib.externals.loky.process_executor import ShutdownExecutorError
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import BACKENDS, get_active_backend
 
 _CELLS_AHEAD = 8  # of each thread
 _CHUNKS_AHEAD = 3  # of each process
-# A task costs a process some tenths of a millisecond, so cells go to it in chunks: of as many as
-# make so many bytes of windows, and of few at first, so that every process has work.
-_CHUNK_CELLS, _CHUNK_BYTES = 32, 4_000_000
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# A task costs almost a millisecond, most of it to wake up, so processes get cells in chunks: of as
+# many as make so many bytes on their way, and of few at first, so that every process has work.
+_CHUNK_CELLS, _CHUNK_BYTES = 64, 4_000_000
+_IDLE_S = 300  # after so long without work a process ends
+_ENVIRONMENT = {
+    # Processes share the work already.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # glibc would give the memory of each cell back to the system, and ask for it page by page.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 26),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 27),
+}
+
+# joblib's own processes are not lent out: it expects to be the only one that starts them.
+_POOLS: dict[tuple[int, int], ProcessPoolExecutor] = {}
+_POOLS_LOCK = Lock()
 
 
 def map_ahead(function: Callable[[Any], Any], items: Iterable[Any], n_jobs: int | None) -> Iterator:
@@ -37,7 +48,7 @@ def map_ahead(function: Callable[[Any], Any], items: Iterable[Any], n_jobs: int 
     if n_workers == 1:
         return map(function, items)
     backend, _ = get_active_backend(prefer="threads")
-    if isinstance(backend, BACKENDS["loky"]):
+    if isinstance(backend, BACKENDS.get("loky", ())):
         return _in_processes(function, items, n_workers)
     return _in_threads(function, items, n_workers)
 
@@ -51,36 +62,37 @@ def _in_threads(function: Callable, items: Iterable[Any], n_workers: int) -> Ite
 def _in_processes(function: Callable, items: Iterable[Any], n_workers: int) -> Iterator:
     items = iter(items)
     chunk_cells = 1
-
-    def start() -> Any:
-        # joblib's own, which its other users share: joblib.Parallel bounds no waiting results.
-        return get_memmapping_executor(n_workers, env=_ONE_THREAD, max_nbytes=None)
+    sizes: deque[int] = deque()
 
     def tasks() -> Iterator[Future]:
-        executor = start()
         while chunk := list(islice(items, chunk_cells)):
             try:
-                yield executor.submit(_map_chunk, path, chunk)
-            except ShutdownExecutorError:  # someone with other settings has used joblib meanwhile
-                executor = start()
-                yield executor.submit(_map_chunk, path, chunk)
+                pickled = _pickle(chunk)
+            except Exception:  # of an object's own, an open file's for example
+                pickled = b""
+            sizes.append(len(pickled))
+            if pickled:
+                yield _submit(n_workers, _map_chunk, path, _folder(), pickled)
+            else:
+                yield _done(function, chunk)  # which tells what is wrong, as it does in threads
 
     with _pickled(function) as path:
         try:
-            for pickled in _results(tasks(), n_workers * _CHUNKS_AHEAD):
-                results = pickle.loads(pickled)
-                fitting = _CHUNK_BYTES * len(results) // len(pickled)
-                chunk_cells = max(1, min(2 * chunk_cells, fitting, _CHUNK_CELLS))
+            for results in _results(tasks(), n_workers * _CHUNKS_AHEAD):
+                largest = max(sizes.popleft(), len(results), 1)
+                results = pickle.loads(results)
+                fitting = _CHUNK_BYTES * len(results) // largest
+                chunk_cells = max(1, min(4 * chunk_cells, fitting, _CHUNK_CELLS))
                 yield from results
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             raise RuntimeError(
                 "a process that decoded cells has died, as one does that is killed or out of "
                 "memory: take a smaller n_jobs, or threads (no joblib.parallel_config)"
-            ) from None
+            ) from error
 
 
 def _results(tasks: Iterator[Future], n_ahead: int) -> Iterator:
-    """Yield the results of tasks in order, of which so many are started before they are due."""
+    """Yield the results of tasks, each started no sooner than ``n_ahead`` before it is due."""
     ahead = deque(islice(tasks, n_ahead))
     try:
         while ahead:
@@ -90,34 +102,80 @@ def _results(tasks: Iterator[Future], n_ahead: int) -> Iterator:
     finally:
         for future in ahead:
             future.cancel()
+        wait(ahead)
+
+
+def _done(function: Callable, chunk: list) -> Future:
+    """Map some items here."""
+    future: Future = Future()
+    try:
+        future.set_result(pickle.dumps([function(item) for item in chunk]))
+    except Exception as error:
+        future.set_exception(error)  # raised when it is due
+    return future
+
+
+def _submit(n_workers: int, *task: Any) -> Future:
+    """Give a task to the processes, which stay for the next column."""
+    # A forked process cannot use those of its parent.
+    key = os.getpid(), n_workers
+    with _POOLS_LOCK:
+        with suppress(KeyError, BrokenProcessPool):
+            return _POOLS[key].submit(*task)
+        _POOLS[key] = ProcessPoolExecutor(n_workers, timeout=_IDLE_S, env=_ENVIRONMENT)
+        return _POOLS[key].submit(*task)
+
+
+def _pickle(thing: Any) -> bytes:
+    """Pickle also what a script or a notebook defines."""
+    return pickle.dumps(wrap_non_picklable_objects(thing, keep_wrapper=False), protocol=5)
 
 
 @contextmanager
 def _pickled(function: Callable) -> Iterator[str]:
     """Write a function where processes find it: a network in it is not sent with each task."""
+    try:
+        content = _pickle(function)
+    except Exception as error:
+        raise TypeError(
+            f"the encoder cannot be sent to other processes ({error}): decode in threads, without "
+            "joblib.parallel_config"
+        ) from error
     handle, path = tempfile.mkstemp(prefix="skxmodal-", suffix=".pickle")
     try:
         with os.fdopen(handle, "wb") as file:
-            try:
-                # Also what a notebook defines.
-                pickle.dump(wrap_non_picklable_objects(function), file)
-            except (pickle.PicklingError, TypeError, AttributeError) as error:
-                raise TypeError(
-                    f"the encoder cannot be sent to other processes ({error}): decode in threads, "
-                    "without joblib.parallel_config"
-                ) from error
+            file.write(content)
         yield path
     finally:
-        Path(path).unlink()
+        Path(path).unlink(missing_ok=True)
+
+
+def _folder() -> str | None:
+    """Return the folder that relative paths start from, if it is still there."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
+
+
+# What follows runs in the other processes.
 
 
 @lru_cache(maxsize=1)
 def _load(path: str) -> Callable:
-    with Path(path).open("rb") as file:
-        return pickle.load(file)
+    content = Path(path).read_bytes()
+    try:
+        return pickle.loads(content)
+    except Exception as error:  # where its module is not found, for example
+        raise TypeError(
+            f"the encoder cannot be made again in another process ({error}): decode in threads, "
+            "without joblib.parallel_config"
+        ) from error
 
 
-def _map_chunk(path: str, chunk: list) -> bytes:
+def _map_chunk(path: str, folder: str | None, chunk: bytes) -> bytes:
     """Map some items in another process."""
+    if folder is not None:
+        os.chdir(folder)
     function = _load(path)
-    return pickle.dumps([function(item) for item in chunk], protocol=5)
+    return pickle.dumps([function(item) for item in pickle.loads(chunk)], protocol=5)

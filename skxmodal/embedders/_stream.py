@@ -236,8 +236,11 @@ class CellStream:
                 for start in range(0, len(windows), size)
             ]
         )
-        stops = np.cumsum([len(windows) for _, windows in pending])
-        embeddings = np.stack([self.pool(part) for part in np.split(vectors, stops[:-1])])
+        if len(vectors) == len(pending):
+            embeddings = self.pool(vectors[np.newaxis])  # one window each: all at once
+        else:
+            stops = np.cumsum([len(windows) for _, windows in pending])
+            embeddings = np.stack([self.pool(part) for part in np.split(vectors, stops[:-1])])
         positions = [position for position, _ in pending]
         finite = np.isfinite(embeddings).all(axis=1)
         if not finite.all():

@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ._cells import MediaError, check_length, describe
-from ._containers import container_format
+from ._containers import HEAD_BYTES, format_of, opened
 from ._fragment import fragment_of
 from ._truncation import LenientBytes, truncated_sound
 from ._video import read_sound
+from ._wav import read_plain_wav
 
 _READ_FRAMES = 1 << 20
 _INT16_STEP = np.float32(2**-15)
@@ -66,11 +67,11 @@ def read_audio(
     array([0.  , 0.25], dtype=float32)
     """
     if isinstance(cell, (str, os.PathLike)):
-        mono, rate = _read_path(os.fspath(cell))
+        mono, rate = _read_path(os.fspath(cell), sample_rate)
     elif isinstance(cell, (bytes, bytearray, memoryview)):
         if len(cell) == 0:
             raise MediaError("there are no bytes to decode", cell=describe(cell))
-        mono, rate = _decode(LenientBytes(cell), describe(cell))
+        mono, rate = _decode(LenientBytes(cell), describe(cell), sample_rate)
     else:
         mono, rate = _from_array(cell, array_sample_rate)
     if mono.size == 0:
@@ -87,29 +88,46 @@ def read_audio(
     return _resample(mono, rate, sample_rate, describe(cell))
 
 
-def _read_path(name: str) -> tuple[np.ndarray, float]:
+def _read_path(name: str | bytes, sample_rate: float) -> tuple[np.ndarray, float]:
     path, start, end = fragment_of(name)
-    return _decode(path, repr(name), start=start, end=end)
+    return _decode(path, repr(name), sample_rate, start=start, end=end)
 
 
 def _decode(
     source: os.PathLike | BinaryIO,
     cell: str,
+    sample_rate: float,
     *,
     start: float | None = None,
     end: float | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Read with libsndfile, block by block: a header that lies cannot exhaust the memory."""
-    import soundfile
-
+    """Return samples and their rate; at another than ``sample_rate`` they are soon overwritten."""
     try:
-        if container_format(source) is not None:
+        with opened(source) as file:
+            head = file.read(HEAD_BYTES)
+            is_container = format_of(head) is not None
+            if start is None and end is None:
+                plain = read_plain_wav(file, head, most=_READ_FRAMES, sample_rate=sample_rate)
+                if plain is not None:
+                    samples, rate = plain
+                    check_length(len(samples), cell)
+                    return _mean_of_channels(samples, axis=1), rate
+            missing = None if is_container else truncated_sound(file)
+        if is_container:
             return read_sound(source, cell, start=start, end=end)
-        missing = truncated_sound(source)
     except OSError as error:
         raise MediaError(f"the file cannot be opened ({error})", cell=cell) from None
     if missing is not None:
         raise MediaError(f"the file is truncated ({missing})", cell=cell)
+    return _decode_with_libsndfile(source, cell, start=start, end=end)
+
+
+def _decode_with_libsndfile(
+    source: os.PathLike | BinaryIO, cell: str, *, start: float | None, end: float | None
+) -> tuple[np.ndarray, float]:
+    """Read block by block: a header that lies cannot exhaust the memory."""
+    import soundfile
+
     try:
         with soundfile.SoundFile(_name_for_libsndfile(source)) as file:
             rate = file.samplerate
@@ -231,4 +249,4 @@ def _resample(mono: np.ndarray, rate: float, sample_rate: float, cell: str) -> n
 
     resampled = soxr.resample(mono, rate, sample_rate, quality="HQ")
     # A sound shorter than one new sample still is a sound.
-    return resampled if resampled.size else np.ascontiguousarray(mono[:1])
+    return resampled if resampled.size else mono[:1].copy()

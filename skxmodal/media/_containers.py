@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-_HEAD_BYTES = 400
+HEAD_BYTES = 400
 _MAX_BOXES = 100_000
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _EBML = b"\x1a\x45\xdf\xa3"
@@ -25,7 +25,7 @@ def container_format(source: os.PathLike | BinaryIO) -> str | None:
     The content decides, whatever the file is called; ``None`` for everything else.
     """
     with opened(source) as file:
-        return _format_of(file.read(_HEAD_BYTES))
+        return format_of(file.read(HEAD_BYTES))
 
 
 @contextmanager
@@ -40,7 +40,8 @@ def opened(source: os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
         source.seek(0)
 
 
-def _format_of(head: bytes) -> str | None:
+def format_of(head: bytes) -> str | None:
+    """Tell a container by the first ``HEAD_BYTES`` of a file."""
     if head[4:8] in _MOV_BOXES:
         still = head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
         return None if still else "mov"

@@ -6,7 +6,6 @@ import io
 import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 _MAX_CHUNKS = 1000
@@ -40,22 +39,14 @@ _W64 = _Chunks(
 )
 
 
-def truncated_sound(source: os.PathLike | BinaryIO) -> str | None:
+def truncated_sound(file: BinaryIO) -> str | None:
     """Say what is missing at the end of a sound file; ``None`` when nothing is known to be.
 
     libsndfile shortens a WAV (AIFF, AU, CAF ...) whose samples end early to what is there, and
     takes an OGG stream without its last page for a shorter one; FLAC and MP3 fail while being
     decoded.
     """
-    if isinstance(source, os.PathLike):
-        with Path(source).open("rb") as file:
-            return _examine(file)
-    verdict = _examine(source)
-    source.seek(0)
-    return verdict
-
-
-def _examine(file: BinaryIO) -> str | None:
+    file.seek(0)
     magic = file.read(12)
     if magic[8:12] == b"WAVE" and magic[:4] in (b"RIFF", b"RF64", b"BW64"):
         return _examine_chunks(file, _WAV)

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 from joblib import Parallel, delayed, parallel_config
 
 from skxmodal.embedders import AudioEmbedder, MediaWarning, embed_to_file
@@ -38,6 +39,30 @@ def fail(number):
     if number == 3:
         raise MediaError("it is broken", cell=f"'{number}.wav'")
     return number
+
+
+def refuse():
+    raise RuntimeError("not here")
+
+
+class OnlyHere:
+    """A function that pickles and is not made again."""
+
+    def __call__(self, item):
+        return item
+
+    def __reduce__(self):
+        return refuse, ()
+
+
+class Relative:
+    """A path of a user's own kind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
 
 
 def transform_in_a_worker(embedder, cells):
@@ -160,6 +185,48 @@ def test_a_process_that_dies_is_told_and_replaced(temporary_files):
             list(map_ahead(die, range(100), 2))
         assert len(list(map_ahead(pid_and_square, range(100), 2))) == 100
     assert list(temporary_files.glob("skxmodal-*")) == []
+
+
+def test_relative_paths_start_where_the_caller_is(cells, tmp_path, monkeypatch):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    for number, folder in enumerate(("first", "second")):
+        soundfile.write(tmp_path / folder / "a.wav", cells[number][1], 16_000, subtype="FLOAT")
+    found = []
+    with parallel_config(backend="loky"):
+        for folder in ("first", "second"):
+            monkeypatch.chdir(tmp_path / folder)
+            found.append(AudioEmbedder(n_jobs=2).fit_transform(["a.wav"])[0])
+    assert np.array_equal(found, AudioEmbedder().fit_transform(cells[:2]))
+
+
+def test_cells_that_cannot_be_sent_are_judged_as_in_threads(way, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(16_000), 16_000)
+    with path.open("rb") as file:
+        column = [str(path), memoryview(path.read_bytes()), file, Relative(path)]
+        with pytest.warns(MediaWarning, match="1 of 4 cells .* row 2, object of type Buffered"):
+            rows = AudioEmbedder(n_jobs=2, on_error="warn").fit_transform(column)
+    assert np.array_equal(rows[[1, 3]], rows[[0, 0]])
+
+
+def test_an_encoder_that_another_process_cannot_load_is_told(temporary_files):
+    with (
+        parallel_config(backend="loky"),
+        pytest.raises(TypeError, match=r"made again in another process .* decode in threads"),
+    ):
+        list(map_ahead(OnlyHere(), range(10), 2))
+    assert list(temporary_files.glob("skxmodal-*")) == []
+
+
+def test_joblib_s_own_processes_work_before_and_after():
+    def of_joblib():
+        return Parallel(n_jobs=2)(delayed(abs)(-number) for number in range(4))
+
+    with parallel_config(backend="loky"):
+        for _ in range(2):
+            assert len(list(map_ahead(pid_and_square, range(50), 2))) == 50
+            assert of_joblib() == [0, 1, 2, 3]
 
 
 def test_other_users_of_joblib_may_come_between(cells):
