@@ -7,11 +7,12 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import scipy.fft
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 _BANDS_OF_A_GROUP = 16
+# From numpy 2 on: fresh memory for the spectra of each window costs as much as a root of them all.
+_WRITES_IN_PLACE = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 MelScale = Literal["tf-htk", "htk", "slaney"]
 
 
@@ -40,7 +41,7 @@ class Spectrogram:
     periodic_window : bool, default=True
         Periodic (not symmetric) Hann window.
     double : bool, default=False
-        Compute up to the magnitudes in float64.
+        Compute the spectra in float64.
     """
 
     sample_rate: int
@@ -77,34 +78,44 @@ class Spectrogram:
         threads were measured to gain nothing: the steps are too short.
         """
         out = np.empty((len(windows), self.n_frames, self.n_bands), np.float32)
-        # Zeros behind each frame, put there once: scipy's own padding takes as long as half of
-        # its transform.
-        frames = np.zeros((self.n_frames, self.n_fft), _constants(self)[0].dtype)
-        for window, spectra in zip(windows, out, strict=True):
-            self._log_spectra(window, frames, spectra)
+        # Zeros behind each frame, put there once. Rows that are a power of two apart would share
+        # the same few places of the first cache; long frames were measured to lose by the gap.
+        gap = 8 if self.frame < self.n_fft else 0
+        dtype = np.float64 if self.double else np.float32
+        frames = np.zeros((self.n_frames, self.n_fft + gap), dtype)[:, : self.n_fft]
+        spectra = np.empty((self.n_frames, self.n_fft // 2 + 1), np.complex128)
+        for window, log_spectra in zip(windows, out, strict=True):
+            self._log_spectra(window, frames, spectra, log_spectra)
         return out
 
-    def _log_spectra(self, window: np.ndarray, frames: np.ndarray, out: np.ndarray) -> None:
-        """Compute the front-end of one window into ``out``, with ``frames`` for its frames."""
+    def _log_spectra(
+        self, window: np.ndarray, frames: np.ndarray, spectra: np.ndarray, out: np.ndarray
+    ) -> None:
+        """Compute the front-end of one window into ``out``; the rest is scratch space."""
         hann, bands = _constants(self)
         missing = self.n_samples - len(window) - self.pad_left
-        window = np.asarray(window, dtype=hann.dtype)
+        if window.dtype != np.float32:  # of which every bit is one of float64
+            window = np.asarray(window, dtype=hann.dtype)
         if self.pad_left or missing > 0:
             window = np.pad(window, (self.pad_left, max(0, missing)))
-        every = sliding_window_view(window, self.frame)[:: self.hop][: self.n_frames]
+        (step,) = window.strides
+        every = as_strided(window, (self.n_frames, self.frame), (self.hop * step, step))
         np.multiply(every, hann, out=frames[:, : self.frame])
-        if self.double:
-            spectra = scipy.fft.rfft(frames)
+        if self.double and _WRITES_IN_PLACE:
+            np.fft.rfft(frames, out=spectra)
+        elif self.double:
+            spectra = np.fft.rfft(frames)
         else:  # the faster one for float32 and for long frames
             spectra = torch.fft.rfft(torch.from_numpy(frames)).numpy()
+        # A magnitude is cut to float32 in the end: its root need not be taken in float64.
+        values = spectra.astype(np.complex64, copy=False)
         if self.power:
-            spectrum = np.square(spectra.real) + np.square(spectra.imag)
+            spectrum = np.square(values.real) + np.square(values.imag)
         else:
-            spectrum = np.abs(spectra)
+            spectrum = np.abs(values)
         if bands:
             # A band is made of few neighbouring bins: a product per group of bands does a
             # fraction of the work of the whole matrix, nearly all zeros.
-            spectrum = spectrum.astype(np.float32, copy=False)
             for first, last, place, weights in bands:
                 np.matmul(spectrum[:, first:last], weights, out=out[:, place])
         else:

@@ -6,7 +6,10 @@ import torch
 from torch import nn
 
 import skxmodal.encoders._native_winograd as module
+from skxmodal.encoders._native_fused import can_fuse
 from skxmodal.encoders._native_winograd import WinogradConv, is_faster, transforms
+
+pytestmark = pytest.mark.skipif(not can_fuse(), reason="this build of PyTorch has no oneDNN")
 
 # Float32 sums of 144 to 2304 products: about what the plain convolution loses too.
 TOLERANCE = 5e-6
@@ -93,3 +96,13 @@ def test_other_convolutions_are_left_alone(options):
 def test_few_channels_and_small_images_are_left_alone():
     assert not is_faster(convolution(64, 128), (1, 64, 16, 16))
     assert not is_faster(convolution(128, 128), (1, 128, 7, 7))
+
+
+@pytest.mark.parametrize("n_out", [256, 257, 600])
+def test_more_outputs_than_one_product_has_give_the_same(n_out):
+    conv = convolution(8, n_out)
+    x = torch.randn(2, 8, 9, 8)
+    expected = nn.functional.max_pool2d(exact(conv, x).relu(), 2)
+    with torch.inference_mode():
+        actual = WinogradConv(conv, relu=True, pool=True)(x)
+    assert relative_error(actual, expected) <= TOLERANCE
