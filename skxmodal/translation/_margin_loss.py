@@ -7,14 +7,14 @@ from functools import partial
 import torch
 from torch import nn
 
-from ._fused import fused, similarity_blocks
+from ._fused import fused, similarity_blocks, similarity_tiles
 
 
 class MarginLoss(nn.Module):
     """The paper's loss: ``mean over i != j of max(0, margin - s_ii + s_ij)``.
 
     ``s`` is the cosine similarity of the rows. The loss and its exact gradient are computed
-    block by block of rows: no ``n x n`` matrix is ever kept.
+    tile by tile: no ``n x n`` matrix is ever kept.
 
     Parameters
     ----------
@@ -103,21 +103,21 @@ def _margin(
     scale = 1.0 / (n * (n - 1) * (2 if symmetric else 1))
     if not wants_grad:
         return _margin_value(a, b, threshold, symmetric) * scale, ()
-    n_active = torch.empty_like(threshold)
+    n_active = torch.zeros_like(threshold)
     n_active_columns = torch.zeros_like(threshold)
-    pull_a = torch.empty_like(a)
+    pull_a = torch.zeros_like(a)
     pull_b = torch.zeros_like(b)
-    for rows, block, partners in similarity_blocks(a, b):
-        columns = (block > threshold).to(block.dtype) if symmetric else None
-        active = block.gt_(threshold[rows, None])
+    for rows, columns, tile, partners in similarity_tiles(a, b):
+        of_columns = (tile > threshold[columns]).to(tile.dtype) if symmetric else None
+        active = tile.gt_(threshold[rows, None])
         partners.zero_()
-        n_active[rows] = active.sum(dim=1)
-        if columns is not None:
-            columns.diagonal(rows.start).zero_()
-            n_active_columns += columns.sum(dim=0)
-            active += columns
-        torch.mm(active, b, out=pull_a[rows])
-        pull_b.addmm_(active.T, a[rows])
+        n_active[rows] += active.sum(dim=1)
+        if of_columns is not None:
+            of_columns.diagonal(rows.start - columns.start).zero_()
+            n_active_columns[columns] += of_columns.sum(dim=0)
+            active += of_columns
+        pull_a[rows].addmm_(active, b[columns])
+        pull_b[columns].addmm_(active.T, a[rows])
     n_active += n_active_columns
     total = (a * pull_a).sum() - (n_active * threshold).sum()
     grad_a = pull_a.addcmul_(n_active[:, None], b, value=-1).mul_(scale)
@@ -130,11 +130,11 @@ def _margin_value(
 ) -> torch.Tensor:
     """Return the sum of all violations."""
     total = a.new_zeros(())
-    for rows, block, partners in similarity_blocks(a, b):
-        directions = [threshold[rows, None], threshold] if symmetric else [threshold[rows, None]]
+    for rows, columns, tile, partners in similarity_tiles(a, b):
         partners.fill_(-torch.inf)
-        for least in directions:
-            total += (block - least).clamp_(min=0).sum()
+        total += (tile - threshold[rows, None]).clamp_(min=0).sum()
+        if symmetric:
+            total += (tile - threshold[columns]).clamp_(min=0).sum()
     return total
 
 

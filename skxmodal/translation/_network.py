@@ -51,6 +51,14 @@ class InputLayer(nn.Linear):
         return super().forward((block - self.mean) / self.scale)
 
 
+class OutputLayer(nn.Linear):
+    """A linear layer by the quickest product."""
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Map rows ``(n, hidden_dim)``."""
+        return linear(hidden, self.weight, self.bias)
+
+
 class JointNetwork(nn.Module):
     """A two-layer perceptron per modality: Linear, BatchNorm, ELU, Linear, unit length.
 
@@ -78,8 +86,8 @@ class JointNetwork(nn.Module):
             nn.Sequential(
                 _draw(InputLayer(mean, scale, hidden_dim), generator),
                 BatchNorm(hidden_dim),
-                nn.ELU(),
-                _draw(nn.utils.skip_init(nn.Linear, hidden_dim, n_components), generator),
+                nn.ELU(inplace=True),  # batch normalisation needs its input again, not its output
+                _draw(nn.utils.skip_init(OutputLayer, hidden_dim, n_components), generator),
             )
             for mean, scale in moments
         )
