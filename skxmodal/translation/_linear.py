@@ -16,7 +16,8 @@ def linear(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torc
     2,048 to 256). Of the gradients the BLAS is the quicker.
     """
     single = rows.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    if single and rows.device.type == "cpu" and torch.backends.mkldnn.is_available():
+    on_processor = rows.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    if single and on_processor and len(rows):  # a convolution takes no empty image
         return _PixelConvolution.apply(rows, weight, bias)
     return torch.nn.functional.linear(rows, weight, bias)
 

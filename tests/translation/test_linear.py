@@ -34,3 +34,12 @@ def test_rows_that_need_no_gradient_get_none():
     linear(rows, weight, torch.zeros(4)).sum().backward()
     assert rows.grad is None
     assert torch.equal(weight.grad, torch.full((4, 2), 3.0))
+
+
+def test_no_rows_give_no_rows_and_gradients_of_zero():
+    weight, bias = torch.ones(4, 2, requires_grad=True), torch.zeros(4, requires_grad=True)
+    value = linear(torch.ones(0, 2), weight, bias)
+    assert value.shape == (0, 4)
+    value.sum().backward()
+    assert torch.equal(weight.grad, torch.zeros(4, 2))
+    assert torch.equal(bias.grad, torch.zeros(4))
