@@ -47,7 +47,7 @@ class MFCCEncoder:
 
     def windows(self, media: np.ndarray) -> np.ndarray:
         """Return the log mel bands of samples ``(n,)``, float32 ``(n_windows, 100, 64)``."""
-        return self._log_mel.windows(media)
+        return self._log_mel.bands(media)
 
     def encode(self, windows: np.ndarray) -> np.ndarray:
         """Encode bands ``(n, 100, 64)`` to vectors, float32 ``(n, 192)``."""
