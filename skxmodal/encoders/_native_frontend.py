@@ -8,11 +8,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
 _BANDS_OF_A_GROUP = 16
-# From numpy 2 on: fresh memory for the spectra of each window costs as much as a root of them all.
-_WRITES_IN_PLACE = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
 MelScale = Literal["tf-htk", "htk", "slaney"]
 
 
@@ -78,35 +76,25 @@ class Spectrogram:
         threads were measured to gain nothing: the steps are too short.
         """
         out = np.empty((len(windows), self.n_frames, self.n_bands), np.float32)
-        # Zeros behind each frame, put there once. Rows that are a power of two apart would share
-        # the same few places of the first cache; long frames were measured to lose by the gap.
+        dtype = torch.float64 if self.double else torch.float32
+        # Zeros around the samples, and behind each frame, put there once.
+        padded = torch.zeros(self.n_samples, dtype=dtype)
+        cut = padded.unfold(0, self.frame, self.hop)
+        samples = padded.numpy()[self.pad_left :][: windows.shape[1]]
+        # Rows that are a power of two apart would share the same few places of the first cache;
+        # long frames were measured to lose by the gap.
         gap = 8 if self.frame < self.n_fft else 0
-        dtype = np.float64 if self.double else np.float32
-        frames = np.zeros((self.n_frames, self.n_fft + gap), dtype)[:, : self.n_fft]
-        spectra = np.empty((self.n_frames, self.n_fft // 2 + 1), np.complex128)
+        frames = torch.zeros((self.n_frames, self.n_fft + gap), dtype=dtype)[:, : self.n_fft]
+        hann = _hann(self)
         for window, log_spectra in zip(windows, out, strict=True):
-            self._log_spectra(window, frames, spectra, log_spectra)
+            samples[:] = window[: len(samples)]
+            torch.mul(cut, hann, out=frames[:, : self.frame])
+            self._log_spectra(torch.fft.rfft(frames).numpy(), log_spectra)
         return out
 
-    def _log_spectra(
-        self, window: np.ndarray, frames: np.ndarray, spectra: np.ndarray, out: np.ndarray
-    ) -> None:
-        """Compute the front-end of one window into ``out``; the rest is scratch space."""
-        hann, bands = _constants(self)
-        missing = self.n_samples - len(window) - self.pad_left
-        if window.dtype != np.float32:  # of which every bit is one of float64
-            window = np.asarray(window, dtype=hann.dtype)
-        if self.pad_left or missing > 0:
-            window = np.pad(window, (self.pad_left, max(0, missing)))
-        (step,) = window.strides
-        every = as_strided(window, (self.n_frames, self.frame), (self.hop * step, step))
-        np.multiply(every, hann, out=frames[:, : self.frame])
-        if self.double and _WRITES_IN_PLACE:
-            np.fft.rfft(frames, out=spectra)
-        elif self.double:
-            spectra = np.fft.rfft(frames)
-        else:  # the faster one for float32 and for long frames
-            spectra = torch.fft.rfft(torch.from_numpy(frames)).numpy()
+    def _log_spectra(self, spectra: np.ndarray, out: np.ndarray) -> None:
+        """Write the log-spectra of one window to ``out``."""
+        bands = _bands(self)
         # A magnitude is cut to float32 in the end: its root need not be taken in float64.
         values = spectra.astype(np.complex64, copy=False)
         if self.power:
@@ -134,12 +122,15 @@ class Spectrogram:
 
 
 @cache
-def _constants(
-    spec: Spectrogram,
-) -> tuple[np.ndarray, list[tuple[int, int, slice, np.ndarray]]]:
-    """Return the window, and the mel matrix as ``(first bin, last bin, bands, weights)``."""
+def _hann(spec: Spectrogram) -> torch.Tensor:
     n = spec.frame if spec.periodic_window else spec.frame - 1
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.frame) / n)
+    return torch.from_numpy(hann.astype(np.float64 if spec.double else np.float32))
+
+
+@cache
+def _bands(spec: Spectrogram) -> list[tuple[int, int, slice, np.ndarray]]:
+    """Return the mel matrix as ``(first bin, last bin, bands, weights)``."""
     groups = []
     if spec.n_mels is not None:
         matrix = mel_matrix(spec)
@@ -148,7 +139,7 @@ def _constants(
             used = np.flatnonzero(matrix[:, place].any(axis=1))
             first, last = int(used[0]), int(used[-1]) + 1
             groups.append((first, last, place, np.ascontiguousarray(matrix[first:last, place])))
-    return hann.astype(np.float64 if spec.double else np.float32), groups
+    return groups
 
 
 @cache
