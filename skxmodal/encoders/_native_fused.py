@@ -8,12 +8,15 @@ done by Winograd's algorithm where it is faster.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from ._native_winograd import WinogradConv, is_faster
+
+_FEW_BYTES = 4_000_000  # of the largest output, for which the first layers get so few windows
 
 
 def can_fuse() -> bool:
@@ -72,6 +75,23 @@ class FusedLinear(nn.Module):
         )
 
 
+class FewWindows(nn.Module):
+    """The first layers of a network, done for a few windows at a time.
+
+    Their outputs are the largest: those of all windows of a round do not fit the caches, and
+    memory of that size comes from the system anew at every call, page by page.
+    """
+
+    def __init__(self, layers: nn.Module, n_windows: int) -> None:
+        super().__init__()
+        self.layers = layers
+        self.n_windows = n_windows
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of the last of the layers."""
+        return torch.cat([self.layers(some) for some in x.split(self.n_windows)])
+
+
 class _Shapes(fx.Interpreter):
     """Runs a network once and notes the shape of each layer's first input."""
 
@@ -111,6 +131,7 @@ def fuse(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> fx.G
             relu = _only_user(network, node, nn.ReLU)
             fused = FusedLinear(layer, n_windows, relu=relu is not None)
             _replace(network, node, fused, [node.args[0]], [relu])
+    _part_windows(network, example, n_windows)
     network.delete_all_unused_submodules()
     network.recompile()
     return network
@@ -160,6 +181,38 @@ def _fuse_conv(network: fx.GraphModule, node: Any, conv: Any, size: tuple[int, .
     relu = _only_user(network, total, nn.ReLU)
     fused = FusedConv(conv, size, relu=relu is not None)
     _replace(network, node, fused, [node.args[0], other], [total, relu])
+
+
+def _part_windows(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> None:
+    """Give few windows at a time to the layers up to the last maximum before Winograd's."""
+    shapes = _Shapes(network)
+    with torch.inference_mode():
+        shapes.run(example[:1])
+    early: list[fx.Node] = []
+    for node in network.graph.nodes:
+        if isinstance(_layer(network, node), WinogradConv):
+            break
+        early.append(node)
+    while early and not isinstance(_layer(network, early[-1]), nn.MaxPool2d):
+        early.pop()
+    if not early:
+        return
+    first, *early = early
+    largest = max(4 * math.prod(shapes.of[node][1:]) for node in early if node in shapes.of)
+    few = max(1, _FEW_BYTES // largest)
+    if few >= n_windows or any(user not in early for node in early[:-1] for user in node.users):
+        return
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in [first, *early]:
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+    graph.output(copies[early[-1]])
+    network.add_module("early", FewWindows(fx.GraphModule(network, graph), few))
+    with network.graph.inserting_after(early[-1]):
+        new = network.graph.call_module("early", (first,))
+    early[-1].replace_all_uses_with(new)
+    for node in reversed(early):
+        network.graph.erase_node(node)
 
 
 def _layer(network: fx.GraphModule, node: Any) -> Any:

@@ -8,7 +8,7 @@ from torch import fx, nn
 
 import skxmodal.encoders._native_base as base
 from skxmodal.encoders._native_base import NativeEncoder
-from skxmodal.encoders._native_fused import FusedConv, FusedLinear, can_fuse, fuse
+from skxmodal.encoders._native_fused import FewWindows, FusedConv, FusedLinear, can_fuse, fuse
 from skxmodal.encoders._native_layers import GlobalAveragePool, same_stride_2
 from skxmodal.encoders._native_resnet import ResNet50Encoder
 from skxmodal.encoders._native_vggish import VGGishEncoder
@@ -104,6 +104,39 @@ def test_an_output_that_is_used_twice_is_not_rectified_for_both():
     torch.manual_seed(0)
     _, actual, expected = fused_and_plain(Twice(), torch.randn(2, 4, 9, 9))
     assert_same(actual, expected)
+
+
+def test_the_first_layers_get_few_windows_at_a_time():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(128, 128, 3, padding=1), nn.MaxPool2d(2), GlobalAveragePool(),
+    )  # fmt: skip
+    fused, actual, expected = fused_and_plain(network, torch.randn(7, 1, 64, 48))
+    assert_same(actual, expected)
+    (early,) = layers_of(fused, FewWindows)
+    assert early.n_windows == 2  # of 1.6 MB each
+    assert len(layers_of(early, FusedConv)) == 1
+    assert not layers_of(early, WinogradConv)
+
+
+def test_layers_whose_input_is_used_later_get_all_windows_at_once():
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(1, 64, 1), nn.Conv2d(64, 64, 3, padding=1)
+            self.pool, self.other = nn.MaxPool2d(2), nn.MaxPool2d(2)
+
+        def forward(self, x):
+            y = self.first(x)
+            return self.pool(self.second(y)), self.other(y)[:, :1]
+
+    torch.manual_seed(0)
+    x = torch.randn(3, 1, 128, 128)
+    fused, actual, expected = fused_and_plain(Around(), x)
+    assert not layers_of(fused, FewWindows)
+    for one, other in zip(actual, expected, strict=True):
+        assert_same(one, other)
 
 
 @pytest.mark.parametrize(("encoder_class", "sizes"), [(ResNet50Encoder, (64, 96))])
