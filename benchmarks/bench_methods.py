@@ -22,15 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.datasets import load_digits
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import Bunch
 
 from skxmodal.classification import ModalityAgnosticClassifier
-from skxmodal.datasets import fetch_audiovisual_digits, make_instruments
+from skxmodal.datasets import fetch_audiovisual_digits, fetch_spoken_digits, make_instruments
+from skxmodal.datasets._pairing import draw_pairs
 from skxmodal.embedders import AudioEmbedder, ImageEmbedder
 from skxmodal.modalities import concat_modalities, present_rows
 from skxmodal.translation import (
@@ -84,9 +87,43 @@ def _instruments(subset: str, **options: Any) -> Any:
     return make_instruments(rows[subset], subset=subset, difficulty=0.3, **options)
 
 
+def _strangers(subset: str, *, random_state: int, **options: Any) -> Any:
+    """Return digits of which two of the six speakers, and the last pictures, are tested alone."""
+    spoken, written = fetch_spoken_digits("all"), load_digits()
+    names = np.unique(spoken.speaker)
+    tested = names[[random_state % 6, (random_state + 1) % 6]]
+    is_tested, early = np.isin(spoken.speaker, tested), spoken.take < 25
+    heard = {
+        "translation": ~is_tested & early,
+        "train": ~is_tested & ~early,
+        "test": is_tested & (spoken.take < 15),
+    }
+    seen = {"translation": slice(850), "train": slice(850, 1350), "test": slice(1350, None)}
+    sounds = spoken.frame["audio"].to_numpy()[heard[subset]]
+    digits = spoken.target[heard[subset]]
+    pictures = list(np.round(written.images[seen[subset]] * (255 / 16)).astype(np.uint8))
+    shown = written.target[seen[subset]]
+    if subset == "translation":
+        rows, columns = draw_pairs(
+            digits,
+            shown,
+            n_pairs=10_000,
+            random_state=np.random.RandomState(random_state),
+            **options,
+        )
+        frame = {"audio": sounds[rows], "image": [pictures[column] for column in columns]}
+        return Bunch(frame=frame, target=np.full(len(rows), -1))
+    frame = {
+        "audio": [*sounds, *[None] * len(pictures)],
+        "image": [*[None] * len(sounds), *pictures],
+    }
+    return Bunch(frame=frame, target=np.concatenate([digits, shown]))
+
+
 DATASETS: dict[str, Callable[..., Any]] = {
     "digits": fetch_audiovisual_digits,
     "instruments": _instruments,
+    "strangers": _strangers,
 }
 
 
@@ -99,17 +136,21 @@ class Data:
         self._embedders = {"audio": AudioEmbedder(), "image": ImageEmbedder()}
         self._known: dict[str, dict[Any, np.ndarray]] = {"audio": {}, "image": {}}
         self._widths: dict[str, int] = {}
-        self.train = self._subset("train")
-        self.test = self._subset("test")
+        self._labelled: dict[tuple[str, int], tuple[Any, np.ndarray]] = {}
 
     def pairs(self, noise: float, skew: float, seed: int) -> Any:
         """Return the embedded pairs of a cell of the grid."""
         load = self._load("translation", pair_noise=noise, skew=skew, random_state=seed)
         return self._embed(load.frame)
 
-    def _subset(self, subset: str) -> tuple[Any, np.ndarray]:
-        data = self._load(subset, random_state=0)
-        return self._embed(data.frame), np.asarray(data.target)
+    def labelled(self, subset: str, seed: int) -> tuple[Any, np.ndarray]:
+        """Return the embedded samples to train on or to test, and their labels."""
+        # Who is tested depends on the seed among strangers only.
+        key = subset, seed if self.name == "strangers" else 0
+        if key not in self._labelled:
+            data = self._load(subset, random_state=key[1])
+            self._labelled[key] = self._embed(data.frame), np.asarray(data.target)
+        return self._labelled[key]
 
     def _embed(self, frame: Any) -> Any:
         blocks = {}
@@ -139,7 +180,7 @@ def score(
     data: Data, joint: Any, method: str, classifier: str, seed: int
 ) -> dict[str, float | None]:
     """Train and test the classifier of one fitted joint space in all four settings."""
-    (X, y), (X_test, y_test) = data.train, data.test
+    (X, y), (X_test, y_test) = data.labelled("train", seed), data.labelled("test", seed)
     has, tested = present_rows(X), present_rows(X_test)
     scores: dict[str, float | None] = {}
     for target in ("image", "audio"):
@@ -267,7 +308,7 @@ def run_cell(data: Data, cell: tuple, methods: list[str]) -> Any:
 
     name, classifier, noise, skew, seed = cell
     pairs = data.pairs(noise, skew, seed)
-    unlabelled = pd.concat([pairs, data.train[0]], ignore_index=True)
+    unlabelled = pd.concat([pairs, data.labelled("train", seed)[0]], ignore_index=True)
     fitted: dict[str, tuple[Any, float]] = {}
     for method in methods:
         space = "PCA" if method == SINGLE else method.removesuffix(PASSTHROUGH)
@@ -302,9 +343,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("methods.json"))
     parser.add_argument("--table", type=Path, help="write the table of all results here")
     options = parser.parse_args()
-    options.dataset = options.dataset or (
-        ["digits"] if options.quick else ["digits", "instruments"]
-    )
+    options.dataset = options.dataset or (["digits"] if options.quick else list(DATASETS))
     options.methods = options.methods or list(QUICK if options.quick else METHODS)
     options.noise = options.noise or ([0.6] if options.quick else [0.0, 0.3, 0.6])
     options.skew = options.skew or ([1.5] if options.quick else [1.0, 1.5])
