@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..translation._network import JointNetwork, PairwiseLoss
+from ..translation._network import JointNetwork, PairwiseLoss, are_there, mean_by_rows
 
 # Logits of unit vectors lie within the norms of the weights: too close together to be certain
 # of a class, unless they are scaled.
@@ -52,7 +52,7 @@ class JointClassifierNetwork(JointNetwork):
         logits = []
         for vectors in joint:
             # Only what is present: the gradient of anything times NaN is NaN.
-            present = ~torch.isnan(vectors[:, 0])
+            present = are_there(vectors)
             scores = vectors.new_full((len(vectors), self.head.out_features), torch.nan)
             scores[present] = self.classify(vectors[present])
             logits.append(scores)
@@ -83,6 +83,8 @@ class JointLoss(nn.Module):
     held_out : bool
         Whether there are held-out rows, which tell better than those learned how many pairs are
         wrong.
+    label_of : int array of shape (n_classes + 1,) or None, default=None
+        What ``loss`` knows each class by, and -1; ``None`` are the numbers of the classes.
 
     Notes
     -----
@@ -101,6 +103,7 @@ class JointLoss(nn.Module):
     frequency: torch.Tensor
     pair_frequency: torch.Tensor
     wrong: torch.Tensor
+    label_of: torch.Tensor | None
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class JointLoss(nn.Module):
         frequency: np.ndarray,
         n_modalities: int,
         held_out: bool,
+        label_of: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.translation = PairwiseLoss(loss)
@@ -119,6 +123,8 @@ class JointLoss(nn.Module):
         self.teachers = teachers
         self.held_out = held_out
         n_classes = len(frequency)
+        known_by = None if label_of is None else torch.as_tensor(label_of)
+        self.register_buffer("label_of", known_by, persistent=False)
         self.register_buffer("frequency", torch.as_tensor(frequency, dtype=torch.float32))
         self.register_buffer("pair_frequency", torch.full((n_modalities, n_classes), 1 / n_classes))
         self.register_buffer("wrong", torch.full((n_modalities, n_modalities), 0.5))
@@ -126,9 +132,11 @@ class JointLoss(nn.Module):
     def forward(self, outputs: Outputs, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of one batch, labels ``(n, n_modalities)`` with -1 for none."""
         joint, logits = outputs
-        total = self.translation(joint, labels)
+        # The label of no class is the last, which -1 finds.
+        known_by = labels if self.label_of is None else self.label_of[labels]
+        total = self.translation(joint, known_by)
         logits = [scores.float() for scores in logits]
-        present = [~torch.isnan(scores[:, 0]) for scores in logits]
+        present = [are_there(vectors) for vectors in joint]
         if self.alpha:
             total = total + self.alpha * self._classification(logits, present, labels)
         if self.agreement:
@@ -150,13 +158,15 @@ class JointLoss(nn.Module):
         self, logits: list[torch.Tensor], present: list[torch.Tensor], labels: torch.Tensor
     ) -> torch.Tensor:
         """Return the mean cross-entropy from teachers to partners, in unlabelled rows."""
-        losses = []
+        losses, n_rows = [], []
         for teacher, student in permutations(range(len(logits)), 2):
             unknown = (labels[:, teacher] < 0) & (labels[:, student] < 0)
             rows = present[teacher] & present[student] & unknown
-            if teacher in self.teachers and bool(rows.any()):
+            n_unknown = int(rows.sum()) if teacher in self.teachers else 0
+            if n_unknown:
                 losses.append(self._teach(teacher, student, logits, rows))
-        return torch.stack(losses).mean() if losses else logits[0].new_zeros(())
+                n_rows.append(n_unknown)
+        return mean_by_rows(losses, n_rows) if losses else logits[0].new_zeros(())
 
     def _teach(
         self, teacher: int, student: int, logits: list[torch.Tensor], rows: torch.Tensor

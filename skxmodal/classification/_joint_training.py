@@ -146,7 +146,7 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         ------
         ValueError
             When a parameter is out of range, ``y`` and ``X`` differ in length, no row has a
-            label, or no row has two modalities.
+            label, no row has two modalities, or training diverges before any epoch is good.
         TypeError
             When ``joint`` is no :class:`ContrastiveTranslator`.
         """
@@ -188,7 +188,9 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
             joint.set_params(modalities=self.modalities)
         if joint.random_state is None:
             joint.set_params(random_state=self.random_state)
-        joint = JointTranslator.prepare(joint, alpha=self.alpha, agreement=self.agreement)
+        joint = JointTranslator.prepare(
+            joint, alpha=self.alpha, agreement=self.agreement, classes=self.classes_
+        )
         self.joint_ = joint.fit(X, targets)
         self.history_ = self.joint_.history_
         self._n_features_out = self.joint_.n_components

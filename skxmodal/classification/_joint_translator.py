@@ -10,6 +10,12 @@ from sklearn.utils import check_random_state
 
 from ..translation import ContrastiveTranslator
 from ..translation._projector import paired_rows
+from ..translation._training_data import (
+    MIN_BATCH,
+    commonest_couple,
+    couple_first,
+    encode_labels,
+)
 
 # Part of the learning rate with which labels bend a space that has been learned from pairs.
 _GENTLER = 0.3
@@ -24,15 +30,25 @@ class JointTranslator(ContrastiveTranslator):
 
     _alpha = 1.0
     _agreement = 1.0
+    _classes: np.ndarray | None = None
 
     @classmethod
     def prepare(
-        cls, translator: ContrastiveTranslator, *, alpha: float, agreement: float
+        cls,
+        translator: ContrastiveTranslator,
+        *,
+        alpha: float,
+        agreement: float,
+        classes: np.ndarray,
     ) -> JointTranslator:
-        """Return an unfitted one with the parameters of an ordinary translator."""
+        """Return an unfitted one with the parameters of an ordinary translator.
+
+        It is fitted with numbers of ``classes`` as labels, -1 for none.
+        """
         joint = cls(**translator.get_params(deep=False))
         joint._alpha = alpha
         joint._agreement = agreement
+        joint._classes = classes
         return joint
 
     def classify(self, name: str, block: np.ndarray) -> np.ndarray:
@@ -63,17 +79,19 @@ class JointTranslator(ContrastiveTranslator):
                 "distributed=False"
             )
         from ..translation._losses import make_loss
-        from ..translation._training import MIN_BATCH, PairDataset
+        from ..translation._training import PairDataset
 
         loss = make_loss(self.loss, margin=self.margin, temperature=self.temperature)
+        label_of = self._label_of(loss)
         random_state = check_random_state(self.random_state)
         labels = self._y
-        pairs = np.any(list(paired_rows(present, "JointTranslationClassifier").values()), axis=0)
+        paired = paired_rows(present, "JointTranslationClassifier")
+        pairs = np.any(list(paired.values()), axis=0)
         used = pairs | (labels >= 0)
         self._names = [name for name, rows in present.items() if (rows & used).any()]
         blocks = [array[:, columns[name]] for name in self._names]
 
-        held_out = self._hold_out(pairs, labels, random_state)
+        held_out = self._hold_out(pairs, commonest_couple(paired), labels, random_state)
         single = np.flatnonzero(used & ~pairs & ~held_out)
         train = [np.flatnonzero(pairs & ~held_out)] * len(blocks)
         if self.sampler is not None:
@@ -116,6 +134,7 @@ class JointTranslator(ContrastiveTranslator):
             criterion__frequency=counts / counts.sum(),
             criterion__n_modalities=len(blocks),
             criterion__held_out=len(valid) > 0,
+            criterion__label_of=label_of,
             lr=_GENTLER * self.lr,
         )
 
@@ -129,7 +148,7 @@ class JointTranslator(ContrastiveTranslator):
         random_state: np.random.RandomState,
     ) -> Callable[[Any], object]:
         """Train the translation by itself; return what hands its weights to another network."""
-        from ..translation._training import MIN_BATCH, PairDataset
+        from ..translation._training import PairDataset
 
         together = pairs[train[0]]
         train = [rows[together] for rows in train]
@@ -139,13 +158,19 @@ class JointTranslator(ContrastiveTranslator):
             for index, (block, rows) in enumerate(zip(blocks, train))
             if np.count_nonzero(~np.isnan(block[rows, 0])) >= MIN_BATCH
         ]
-        if len(used) < 2:
+        there = {index: ~np.isnan(blocks[index][valid, 0]) for index in used}
+        couple = commonest_couple(there)
+        if len(used) < 2 or couple.sum() < min(MIN_BATCH, len(valid)):
             raise ValueError(
                 f"{np.count_nonzero(pairs)} rows with two modalities are too few to train on and "
                 f"to hold out (validation_fraction={self.validation_fraction})"
             )
+        valid = valid[couple_first(np.arange(len(valid)), couple)]
         blocks = [blocks[index] for index in used]
         labels = self._y if getattr(loss, "needs_labels", False) else None
+        label_of = self._label_of(loss)
+        if label_of is not None:
+            labels = label_of[self._y]
         self._train(
             PairDataset(blocks, [train[index] for index in used], labels),
             PairDataset(blocks, [valid] * len(blocks), labels) if len(valid) else None,
@@ -160,12 +185,20 @@ class JointTranslator(ContrastiveTranslator):
 
         return hand_on
 
+    def _label_of(self, loss: Any) -> np.ndarray | None:
+        """Return what a loss of labels knows each class by; the last is of no class."""
+        if self._classes is None or not getattr(loss, "needs_labels", False):
+            return None
+        return np.append(encode_labels(self._classes, len(self._classes), self.loss), -1)
+
     def _hold_out(
-        self, pairs: np.ndarray, labels: np.ndarray, random_state: np.random.RandomState
+        self,
+        pairs: np.ndarray,
+        couple: np.ndarray,
+        labels: np.ndarray,
+        random_state: np.random.RandomState,
     ) -> np.ndarray:
         """Choose the same share of the unlabelled pairs and of each class; never all of one."""
-        from ..translation._training import MIN_BATCH
-
         held_out = np.zeros(len(labels), dtype=bool)
         if not self.validation_fraction:
             return held_out
@@ -173,9 +206,9 @@ class JointTranslator(ContrastiveTranslator):
             rows = np.flatnonzero((labels == label) & (pairs | (labels >= 0)))
             n_held_out = int(self.validation_fraction * len(rows))
             held_out[random_state.permutation(rows)[:n_held_out]] = True
-        n_missing = MIN_BATCH - np.count_nonzero(held_out & pairs)
+        n_missing = MIN_BATCH - np.count_nonzero(held_out & couple)
         if n_missing > 0:
-            rows = random_state.permutation(np.flatnonzero(pairs & ~held_out))
+            rows = random_state.permutation(np.flatnonzero(couple & ~held_out))
             # Those without a label first: a class may have no other row.
             rows = rows[np.argsort(labels[rows] >= 0, kind="stable")]
             held_out[rows[:n_missing]] = True

@@ -120,7 +120,7 @@ class LogMelEncoder:
         parts = []
         for start, stop in pairwise(_FILTER_PARTS):
             reached = np.flatnonzero(self._filters[:, start:stop].any(axis=1))
-            bins = slice(reached[0], reached[-1] + 1)
+            bins = slice(int(reached[0]), int(reached[-1]) + 1)
             filters = np.ascontiguousarray(self._filters[bins, start:stop])
             parts.append((slice(start, stop), bins, filters))
         return parts

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from ..utils import check_choice, check_number
 from ._projector import JointProjector, paired_rows
-from ._training_data import encode_labels, sample_rows
+from ._training_data import MIN_BATCH, commonest_couple, couple_first, encode_labels, sample_rows
 
 
 class ContrastiveTranslator(JointProjector):
@@ -194,9 +194,9 @@ class ContrastiveTranslator(JointProjector):
         ------
         ValueError
             When a parameter is out of range, the modalities cannot be told from the columns,
-            or too few rows have what the method needs. With ``distributed``, when there is no
-            process group, or its processes do not fit the same. With ``checkpoint``, when
-            there is no ``random_state``.
+            too few rows have what the method needs, or training diverges before any epoch is
+            good. With ``distributed``, when there is no process group, or its processes do not
+            fit the same. With ``checkpoint``, when there is no ``random_state``.
         OSError
             When training cannot be kept in the folder ``checkpoint``.
         """
@@ -254,7 +254,6 @@ class ContrastiveTranslator(JointProjector):
         self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
     ) -> None:
         from ._losses import make_loss
-        from ._network import MIN_BATCH
         from ._training import PairDataset, choose_device
 
         loss = make_loss(self.loss, margin=self.margin, temperature=self.temperature)
@@ -276,17 +275,19 @@ class ContrastiveTranslator(JointProjector):
         paired = paired_rows(present, type(self).__name__)
         self._names = [name for name, rows in paired.items() if rows.any()]
         blocks = [array[:, columns[name]] for name in self._names]
+        couple = commonest_couple(paired)
         rows = np.flatnonzero(np.any(list(paired.values()), axis=0))
 
         n_valid = 0
         if self.validation_fraction:
             n_valid = max(MIN_BATCH, round(self.validation_fraction * len(rows)))
-        if len(rows) - n_valid < MIN_BATCH:
+        if min(len(rows) - n_valid, couple.sum() - min(n_valid, MIN_BATCH)) < MIN_BATCH:
             raise ValueError(
-                f"{len(rows)} rows with two modalities are too few: training needs {MIN_BATCH} "
-                f"and validation {n_valid} (validation_fraction={self.validation_fraction})"
+                f"{couple.sum()} rows with the same two modalities are too few: training needs "
+                f"{MIN_BATCH} and validation {n_valid} "
+                f"(validation_fraction={self.validation_fraction})"
             )
-        rows = random_state.permutation(rows)
+        rows = couple_first(random_state.permutation(rows), couple)
         train = [rows[n_valid:]] * len(blocks)
         if sampler is not None:
             train = self._sample_pairs(sampler, blocks, np.sort(rows[n_valid:]), random_state)

@@ -10,8 +10,10 @@ from torch import nn
 
 from ._distributed import BatchNorm, count_everywhere, gather_rows, n_processes
 from ._linear import linear
+from ._training_data import MIN_BATCH
 
-MIN_BATCH = 2  # one pair alone has no negatives, and no batch statistics
+#: Stands for a vector that is missing. No unit vector has it, nor has a network that diverged.
+MISSING = torch.inf
 
 
 class InputLayer(nn.Linear):
@@ -93,7 +95,7 @@ class JointNetwork(nn.Module):
         )
 
     def forward(self, blocks: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
-        """Project row-aligned blocks; a row of NaN (a missing modality) stays NaN."""
+        """Project row-aligned blocks; a row of NaN (a missing modality) becomes ``MISSING``."""
         return [self.project(index, block) for index, block in enumerate(blocks)]
 
     def project(self, index: int, block: torch.Tensor) -> torch.Tensor:
@@ -104,7 +106,7 @@ class JointNetwork(nn.Module):
         complete = bool(present.all())
         if complete and not shared:
             return nn.functional.normalize(perceptron(block))
-        joint = block.new_full((len(block), self.n_components), torch.nan)
+        joint = block.new_full((len(block), self.n_components), MISSING)
         # A single row has no batch statistics; without a vector it teaches nothing this time.
         # Processes that share a batch decide alike, also those that have no row of it.
         n_present = count_everywhere(present) if shared else int(present.sum())
@@ -117,12 +119,14 @@ class JointNetwork(nn.Module):
 class PairwiseLoss(nn.Module):
     """The mean of a loss of two modalities over all pairs of modalities that share rows.
 
-    A loss whose attribute ``needs_labels`` is true is also called with the labels of both.
+    Every pair of modalities counts by the rows that it has. A loss whose attribute
+    ``needs_labels`` is true is also called with the labels of both.
     """
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()
         self.loss = loss
+        self.told = True
 
     def forward(self, joint: list[torch.Tensor], labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of one batch, ``labels`` ``(n, n_modalities)`` or empty."""
@@ -130,22 +134,38 @@ class PairwiseLoss(nn.Module):
         joint = gather_rows(*(vectors.float() for vectors in joint))
         if getattr(self.loss, "needs_labels", False):
             (labels,) = gather_rows(labels)
-        present = [~torch.isnan(vectors[:, 0]) for vectors in joint]
-        losses = []
+        present = [are_there(vectors) for vectors in joint]
+        losses, n_rows = [], []
         for first, second in combinations(range(len(joint)), 2):
             both = present[first] & present[second]
             arguments = [joint[first], joint[second]]
             if getattr(self.loss, "needs_labels", False):
                 arguments += [labels[:, first], labels[:, second]]
+            n_both = len(both)
             if not bool(both.all()):
-                if int(both.sum()) < MIN_BATCH:
+                n_both = int(both.sum())
+                if n_both < MIN_BATCH:
                     continue
                 arguments = [argument[both] for argument in arguments]
             losses.append(self.loss(*arguments))
+            n_rows.append(n_both)
+        # A batch whose modalities never meet teaches nothing, and tells nothing.
+        self.told = bool(losses)
         if not losses:
-            # A batch whose modalities never meet teaches nothing, yet must stay differentiable.
-            return sum((vectors.nan_to_num() * 0).sum() for vectors in joint)  # type: ignore[return-value]
-        return torch.stack(losses).mean()
+            # It must stay differentiable all the same.
+            return sum((v[here] * 0).sum() for v, here in zip(joint, present))  # type: ignore[return-value]
+        return mean_by_rows(losses, n_rows)
+
+
+def are_there(vectors: torch.Tensor) -> torch.Tensor:
+    """Tell which joint vectors are not missing; those that are NaN are there."""
+    return vectors[:, 0] != MISSING
+
+
+def mean_by_rows(losses: list[torch.Tensor], n_rows: list[int]) -> torch.Tensor:
+    """Return the mean of losses, each of which counts by its rows."""
+    total = sum(n_rows)
+    return sum(loss * (n / total) for loss, n in zip(losses, n_rows))  # type: ignore[return-value]
 
 
 def _draw(layer: nn.Linear, generator: torch.Generator) -> nn.Linear:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
@@ -164,6 +166,27 @@ class TranslationNet(NeuralNet):
             loss, n_rows = (self.history[-1, "batches", -1, name] for name in names)
             for name, value in zip(names, merge_batch(loss, n_rows, self.device)):
                 self.history.record_batch(name, value)
+        # A mean over what is held out is one over batches that have a loss.
+        if not (kwargs["training"] or getattr(self.criterion_, "told", True)):
+            self.history.record_batch("valid_batch_size", 0)
+
+
+class Diverged(ValueError):
+    """The loss of an epoch is not finite."""
+
+
+class StopDiverged(Callback):
+    """End a training whose loss is not finite: weights that are NaN stay so."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at the loss that training is judged by."""
+        last = net.history[-1]
+        name = "valid_loss" if "valid_loss" in last else "train_loss"
+        if not np.isfinite(last[name]):
+            raise Diverged(
+                f"training diverged in epoch {last['epoch']}, its {name} is {last[name]}: lower "
+                f"lr, which is {net.lr:g} here"
+            )
 
 
 class EpochProgress(Callback):
@@ -232,11 +255,16 @@ def train_network(
         Trained.
     history : list of dict
         Losses and seconds of every epoch.
+
+    Raises
+    ------
+    Diverged
+        When the loss of the first epoch is not finite, or that of any where nothing is held out.
     """
     init_seed, batch_seed = map(int, random_state.randint(np.iinfo(np.int32).max, size=2))
     generator = np.random.default_rng(batch_seed)
     progress = EpochProgress(translator.max_epochs, translator.verbose)
-    callbacks: list = [("progress", progress)]
+    callbacks: list = [("progress", progress), ("stop_diverged", StopDiverged())]
     if valid is not None:
         stop = EarlyStopping(patience=translator.patience, load_best=True, sink=_say_nothing)
         callbacks.append(("early_stopping", stop))
@@ -295,6 +323,14 @@ def train_network(
             for _, callback in net.callbacks_
         ):
             raise
+    except Diverged as error:
+        if valid is None or not stop.best_epoch_:
+            raise
+        warnings.warn(
+            f"{error}; the weights of epoch {stop.best_epoch_} are kept",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     finally:
         progress.close()
     net.notify("on_train_end", X=train, y=None)

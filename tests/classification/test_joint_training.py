@@ -9,11 +9,12 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from skxmodal.classification import JointTranslationClassifier, ModalityAgnosticClassifier
 from skxmodal.datasets import make_paired_embeddings
 from skxmodal.modalities import concat_modalities, select_modality
-from skxmodal.translation import CCAProjector, ContrastiveTranslator
+from skxmodal.translation import CCAProjector, ContrastiveTranslator, RelevanceLoss
 
 EXPECTED_FAILURES = {
     "check_classifiers_classes": (
@@ -315,3 +316,77 @@ def torch_module():
     from torch import nn
 
     return nn.Module
+
+
+def test_the_relevance_of_classes_is_that_of_their_labels(heard_and_seen):
+    """Classes 1, 2 and 4 of five: the matrix has rows for others too."""
+    X, labels, _ = heard_and_seen
+    labels = np.where(labels < 0, -1, np.array([1, 2, 4])[labels])
+    seen = set()
+
+    class Spy(RelevanceLoss):
+        def forward(self, a, b, labels_a, labels_b):
+            seen.update(labels_a.tolist())
+            return super().forward(a, b, labels_a, labels_b)
+
+    X.iloc[200:300, 8:] = X.iloc[100:200, 8:].to_numpy()
+    relevance = np.eye(5) + np.eye(5, k=1) + np.eye(5, k=-1)
+    spied = jointly(2, loss=Spy(relevance)).fit(X, labels)
+    assert seen == {-1, 1, 2, 4}
+
+    whole = jointly(2, loss=RelevanceLoss(relevance)).fit(X, labels)
+    same = jointly(2, loss=RelevanceLoss(relevance[np.ix_([1, 2, 4], [1, 2, 4])]))
+    same.fit(X, np.select([labels == 1, labels == 2, labels == 4], [0, 1, 2], -1))
+    np.testing.assert_array_equal(whole.transform(X), same.transform(X))
+    np.testing.assert_array_equal(whole.transform(X), spied.transform(X))
+    restored = pickle.loads(pickle.dumps(whole))
+    np.testing.assert_array_equal(restored.predict_proba(X), whole.predict_proba(X))
+
+
+def test_names_of_classes_have_no_row_in_a_relevance(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    names = np.array(["a", "b", "c", None], dtype=object)[labels]
+    with pytest.raises(ValueError, match="pass y of row numbers"):
+        jointly(loss=RelevanceLoss(np.eye(3))).fit(X, names)
+
+
+def test_a_rare_modality_has_no_more_say_in_the_agreement_than_its_rows():
+    """The teacher's losses of either student, by themselves, and together."""
+    import torch
+
+    from skxmodal.classification._joint_network import JointLoss
+    from skxmodal.translation._network import MISSING
+
+    generator = torch.Generator().manual_seed(0)
+    vectors = [torch.randn(100, 4, generator=generator) for _ in range(3)]
+    vectors[2][4:] = MISSING
+
+    def agreement(*students):
+        outputs = [vectors[index] for index in (0, *students)]
+        criterion = JointLoss(
+            torch.nn.MSELoss(), 0, 1, (0,), np.full(4, 0.25), len(outputs), held_out=True
+        ).eval()
+        labels = torch.full((100, len(outputs)), -1)
+        translation = criterion.translation(outputs, labels)
+        return (criterion((outputs, outputs), labels) - translation).item()
+
+    assert agreement(1, 2) == pytest.approx((100 * agreement(1) + 4 * agreement(2)) / 104)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_held_out_pairs_share_two_modalities_whatever_the_draw(heard_and_seen, seed):
+    """Five pairs of each couple of three modalities; the first training is of pairs alone."""
+    X, labels, _ = heard_and_seen
+    for column in range(5):
+        X[f"text__{column}"] = X.iloc[:, column] - X.iloc[:, 8]
+    X.iloc[:5, 14:] = X.iloc[5:10, 8:14] = X.iloc[10:15, :8] = np.nan
+    X.iloc[200:, 14:] = np.nan
+    losses = []
+
+    class Spy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            losses.append(net.history[-1, "valid_loss"])
+
+    model = jointly(1, alpha=0, agreement=0, callbacks=[Spy()]).set_params(random_state=seed)
+    model.fit(X.drop(index=range(15, 200)), np.delete(labels, range(15, 200)))
+    assert losses[0] > 0

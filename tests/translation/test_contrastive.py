@@ -215,7 +215,7 @@ def test_bad_parameters_are_named(pairs, parameter, value, message):
 
 
 def test_too_few_pairs_for_validation_is_an_error(pairs):
-    with pytest.raises(ValueError, match="3 rows with two modalities are too few"):
+    with pytest.raises(ValueError, match="3 rows with the same two modalities are too few"):
         small().fit(pairs.iloc[:3])
     assert small(validation_fraction=0).fit(pairs.iloc[:3]).history_
 
