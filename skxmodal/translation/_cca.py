@@ -20,12 +20,20 @@ from ._kernel_moments import (
     mean_variances,
     solve,
 )
-from ._projector import JointProjector, _widths, check_components, check_learned, paired_rows
+from ._projector import (
+    JointProjector,
+    _widths,
+    check_components,
+    check_learned,
+    constant_modality,
+    paired_rows,
+)
 
 _CHUNK_ROWS = 4096
 _SAMPLE_ROWS = 5000
 _N_FOLDS = 2
 _MIN_PAIRS_TO_VALIDATE = 60
+_CONSTANT = 1e-14  # variance, relative to the square of the mean, that is rounding of float32
 
 
 class CCAProjector(JointProjector):
@@ -164,7 +172,7 @@ class CCAProjector(JointProjector):
                 X if hasattr(X, "columns") else array, self.modalities
             )
         present = present_rows(array, modalities=_widths(self.modalities_))
-        paired = paired_rows(present, type(self).__name__)
+        paired = paired_rows(present, type(self).__name__, required=first)
         if first:
             self._start(array, paired)
         self._accumulate(array, paired)
@@ -215,20 +223,20 @@ class CCAProjector(JointProjector):
                 ).fit(block, self._random)
             shift[name] = self._features(name, block).mean(axis=0)
         self._folds = [Moments(shift) for _ in range(_N_FOLDS)]
-        self._n_paired = 0
 
     def _accumulate(self, array: np.ndarray, paired: dict[str, np.ndarray]) -> None:
-        """Add the paired rows to the sums, each to that of a fold drawn for it."""
+        """Add the paired rows to the sums, each to that of its fold."""
         for name, rows in paired.items():
             check_learned(name, rows, set(self._folds[0].shift))
-        # Pairs take turns, so that nothing is drawn and rows without a pair change nothing.
-        turn = np.cumsum(np.any(list(paired.values()), axis=0)) + self._n_paired
-        self._n_paired = int(turn[-1])
-        fold_of_row = turn % _N_FOLDS
         for start in range(0, len(array), _CHUNK_ROWS):
             chunk = slice(start, start + _CHUNK_ROWS)
+            # Copies of an item share a fold, or what is held out would have been seen.
+            fold_of_row = np.full(len(array[chunk]), -1)
+            for name, rows in paired.items():
+                free = np.flatnonzero(rows[chunk] & (fold_of_row < 0))
+                fold_of_row[free] = _fold_of(array[chunk][free, self.modalities_[name]])
             for number, moments in enumerate(self._folds):
-                mine = fold_of_row[chunk] == number
+                mine = fold_of_row == number
                 of_fold = {name: p[chunk] & mine for name, p in paired.items()}
                 features = {
                     name: self._features(name, array[chunk][r, self.modalities_[name]])
@@ -244,6 +252,8 @@ class CCAProjector(JointProjector):
         counts = {name: sum(f.count[name] for f in self._folds) for name in centred.covariance}
         for name, matrix in centred.covariance.items():
             check_components(self.n_components, counts[name], len(matrix), name)
+            if np.trace(matrix) <= _CONSTANT * np.square(centred.means[name]).sum():
+                raise constant_modality(name)
         rank = max(MAX_RANK, 2 * self.n_components)
         bases, variances = leading_bases(centred, rank), mean_variances(centred)
         chosen = None
@@ -270,6 +280,10 @@ class CCAProjector(JointProjector):
         projected = (self._features(name, block) - self.means_[name]) @ self.directions_[name]
         return projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether the directions are known; batches alone do not make them."""
+        return hasattr(self, "directions_")
+
     @property
     def _learned(self) -> set[str]:
         return set(self.directions_)
@@ -278,3 +292,18 @@ class CCAProjector(JointProjector):
         """Rows as float64, or their kernel features."""
         block = np.asarray(block, dtype=np.float64)
         return block if self.kernel == "linear" else self._feature_maps[name].transform(block)
+
+
+def _fold_of(block: np.ndarray) -> np.ndarray:
+    """Return a fold for each row that depends on its content alone: nothing is drawn."""
+    # Zero has two signs, which are one content.
+    bits = (block.astype(np.float32) + np.float32(0)).view(np.uint32)
+    factors = _mixed(np.arange(1, bits.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
+    return (_mixed(bits.astype(np.uint64) @ factors) >> np.uint64(32)).astype(int) % _N_FOLDS
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """Scatter the bits of 64-bit numbers (the finaliser of SplitMix64)."""
+    for factor, shift in ((0xBF58476D1CE4E5B9, 30), (0x94D049BB133111EB, 27)):
+        numbers = (numbers ^ (numbers >> np.uint64(shift))) * np.uint64(factor)
+    return numbers ^ (numbers >> np.uint64(31))

@@ -98,6 +98,11 @@ class ModalityCentring(
         X = self._as_table(X, reset=True)
         self.joint_ = clone(self.joint).fit(X, y)
         projector = getattr(self.joint_, "estimator", self.joint_)  # of a FrozenEstimator
+        if not hasattr(projector, "modalities_"):
+            raise TypeError(
+                f"ModalityCentring takes a joint projector, not {type(projector).__name__}: in a "
+                "pipeline it is the last step, around the projector"
+            )
         self.modalities_ = projector.modalities_
         self._unit_rows = projector._unit_rows
         present = present_rows(X, modalities=self._widths())

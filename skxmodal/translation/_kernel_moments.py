@@ -166,8 +166,10 @@ def cross_validate(
     variances: dict[str, float],
     regs: tuple[float, ...],
     n_components: int,
-) -> tuple[float, np.ndarray]:
+) -> tuple[float, np.ndarray] | None:
     """Choose the ridge by the total correlation of held-out pairs; return it and the weights.
+
+    ``None`` when no fold can be judged by the others.
 
     The weights are the chosen ridge's held-out correlations, smoothed over neighbouring
     components and made to fall: what a component is worth on pairs that did not shape it.
@@ -176,9 +178,12 @@ def cross_validate(
     for index, fold in enumerate(folds):
         rest = [other for place, other in enumerate(folds) if place != index]
         training = sum(rest[1:], rest[0]).centred()
-        if set(fold.centred().covariance) != set(training.covariance):
+        held_out = fold.centred()
+        if set(held_out.covariance) != set(training.covariance) or not held_out.cross:
             continue
         splits.append((training.rotated(bases), fold.centred(training.means).rotated(bases)))
+    if not splits:
+        return None
     best: tuple[float, float, np.ndarray] | None = None
     for reg in regs:
         curve = np.mean(
@@ -223,8 +228,9 @@ def _leading_directions(
     values, vectors = eigh(matrix, subset_by_index=[total - n_components, total - 1])
     values, vectors = values[::-1], vectors[:, ::-1]
     vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)])
-    # Perfectly correlated modalities give the eigenvalue (number of modalities - 1).
-    correlations = np.clip(values / (len(widths) - 1), 0, None)
+    # What perfectly correlated modalities give: all but one of them, where all of them meet.
+    meet = np.array([[{a, b} in map(set, whitened) for a in widths] for b in widths], dtype=float)
+    correlations = np.clip(values / np.linalg.eigvalsh(meet)[-1], 0, None)
     scale = np.sqrt(len(widths))
     return {
         name: scale * vectors[start : start + widths[name]] for name, start in starts.items()

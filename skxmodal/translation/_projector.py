@@ -164,8 +164,17 @@ def check_learned(name: str, rows: np.ndarray, learned: set[str]) -> None:
     """Raise when a row has a modality that cannot be projected."""
     if name not in learned and rows.any():
         raise ValueError(
-            f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which no row had in fit"
+            f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which could not be learned: "
+            "in fit no row had it, or none together with another modality"
         )
+
+
+def constant_modality(name: str) -> ValueError:
+    """Return the error for a modality of which nothing can be learned."""
+    return ValueError(
+        f"the modality {name!r} is the same in every row that has another modality too: "
+        "there is nothing to relate it by, add pairs that differ"
+    )
 
 
 def check_components(n_components: int, n_rows: int, n_columns: int, name: str) -> None:
@@ -178,7 +187,9 @@ def check_components(n_components: int, n_rows: int, n_columns: int, name: str) 
         )
 
 
-def paired_rows(present: dict[str, np.ndarray], estimator: str) -> dict[str, np.ndarray]:
+def paired_rows(
+    present: dict[str, np.ndarray], estimator: str, *, required: bool = True
+) -> dict[str, np.ndarray]:
     """Restrict each modality's rows to those that have another modality too."""
     several = np.sum(list(present.values()), axis=0) >= 2
     paired = {name: rows & several for name, rows in present.items()}
@@ -186,7 +197,7 @@ def paired_rows(present: dict[str, np.ndarray], estimator: str) -> dict[str, np.
         raise ValueError(
             f"{estimator} learns from pairs of modalities, the table has only {list(present)}"
         )
-    if not several.any():
+    if required and not several.any():
         raise ValueError(
             f"{estimator} learns from rows with two modalities or more, and no row has them: "
             "add pairs, they need no label"

@@ -12,14 +12,19 @@ from sklearn.utils import check_random_state
 from ..utils import check_choice, check_number
 from ._kernel_features import KernelFeatures, leading_eigenvectors
 from ._kernel_moments import MAX_RANK, REG_GRID, falling, held_out_correlations, solve
-from ._projector import JointProjector, paired_rows
-from ._rematching import distinct_rows, pair_agreement, partner_matrix
-from ._weighted_pairs import Items, aligned_vectors, halves_of, original_pairs, weighted_moments
+from ._projector import JointProjector, constant_modality, paired_rows
+from ._rematching import distinct_rows, pair_agreement
+from ._weighted_pairs import (
+    Items,
+    aligned_vectors,
+    halves_of,
+    original_pairs,
+    rematched_pairs,
+    weighted_moments,
+)
 
 _CHUNK_ROWS = 8192
 _SAMPLE_ROWS = 5000
-#: Weight of new pairs in the mix, in units of the share of wrong ones.
-_NEW_PAIRS = 0.5
 
 
 class RematchedProjector(JointProjector):
@@ -198,7 +203,9 @@ class RematchedProjector(JointProjector):
         self.pair_noise_ = float(np.mean(list(noise.values())))
         for _ in range(self.n_iter):
             pairs = {
-                couple: self._rematch(vectors, couple, matrix, noise[couple], random_state)
+                couple: rematched_pairs(
+                    vectors, couple, matrix, noise[couple], self.n_partners, random_state
+                )
                 for couple, matrix in original.items()
             }
             centred = weighted_moments(features, pairs)
@@ -225,6 +232,8 @@ class RematchedProjector(JointProjector):
         """Find the distinct contents of a modality; of many, a part."""
         rows = np.flatnonzero(present[name])
         index, inverse = distinct_rows(array[rows, columns[name]])
+        if len(index) < 2:
+            raise constant_modality(name)
         number = np.full(len(array), -1)
         number[rows] = inverse
         if len(index) > self.max_items:
@@ -311,27 +320,6 @@ class RematchedProjector(JointProjector):
                 )
         noise = {couple: float(np.mean(found)) if found else 0.0 for couple, found in wrong.items()}
         return {name: d * weights for name, d in directions.items()}, centred.means, noise
-
-    def _rematch(
-        self,
-        vectors: dict[str, np.ndarray],
-        couple: tuple[str, str],
-        original: sparse.csr_matrix,
-        noise: float,
-        random_state: np.random.RandomState,
-    ) -> sparse.csr_matrix:
-        """Weigh new pairs and the original ones that agree, by the share of wrong ones."""
-        first, second = couple
-        matches = partner_matrix(vectors[first], vectors[second], self.n_partners)
-        agreement, _ = pair_agreement(*aligned_vectors(vectors, couple, original), random_state)
-        listed = original.tocoo()
-        kept = agreement >= np.quantile(agreement, noise)
-        agreeing = sparse.csr_matrix(
-            (listed.data * kept, (listed.row, listed.col)), shape=original.shape
-        )
-        # Pairs that were given and agree say more than pairs that merely agree.
-        new = noise * _NEW_PAIRS
-        return new * matches / matches.sum() + (1 - new) * agreeing / agreeing.sum()
 
     def _reduced(self, name: str, block: np.ndarray) -> np.ndarray:
         """Kernel features of rows, in their leading principal directions."""

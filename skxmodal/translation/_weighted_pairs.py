@@ -6,6 +6,10 @@ import numpy as np
 from scipy import sparse
 
 from ._kernel_moments import Centred
+from ._rematching import pair_agreement, partner_matrix
+
+#: Weight of new pairs in the mix, in units of the share of wrong ones.
+_NEW_PAIRS = 0.5
 
 
 class Items:
@@ -41,6 +45,28 @@ def halves_of(
                     (listed.data[mine], (listed.row[mine], listed.col[mine])), shape=matrix.shape
                 )
     return halves
+
+
+def rematched_pairs(
+    vectors: dict[str, np.ndarray],
+    couple: tuple[str, str],
+    original: sparse.csr_matrix,
+    noise: float,
+    n_partners: int,
+    random_state: np.random.RandomState,
+) -> sparse.csr_matrix:
+    """Weigh new pairs and the original ones that agree, by the share of wrong ones."""
+    first, second = couple
+    matches = partner_matrix(vectors[first], vectors[second], n_partners)
+    agreement, _ = pair_agreement(*aligned_vectors(vectors, couple, original), random_state)
+    listed = original.tocoo()
+    kept = agreement >= np.quantile(agreement, noise)
+    agreeing = sparse.csr_matrix(
+        (listed.data * kept, (listed.row, listed.col)), shape=original.shape
+    )
+    # Pairs that were given and agree say more than pairs that merely agree.
+    new = noise * _NEW_PAIRS
+    return new * matches / matches.sum() + (1 - new) * agreeing / agreeing.sum()
 
 
 def weighted_moments(

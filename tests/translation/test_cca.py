@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skxmodal.modalities import concat_modalities, select_modality
-from skxmodal.translation import CCAProjector, _kernel_moments
+from skxmodal.translation import CCAProjector, _cca, _kernel_moments
 
 
 def test_linear_cca_finds_the_cosines_of_the_principal_angles(pairs):
@@ -134,7 +135,7 @@ def test_a_batch_with_a_new_modality_is_refused(pairs):
     pairs["text__0"] = np.nan
     projector = CCAProjector(1).partial_fit(pairs)
     pairs["text__0"] = 1.0
-    with pytest.raises(ValueError, match="the modality 'text', which no row had in fit"):
+    with pytest.raises(ValueError, match="the modality 'text', which could not be learned"):
         projector.partial_fit(pairs)
 
 
@@ -150,3 +151,94 @@ def test_where_divide_and_conquer_does_not_converge_another_method_answers(pairs
     monkeypatch.setattr(_kernel_moments, "svd", svd)
     found = CCAProjector(3).fit(pairs).transform(pairs)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_copies_of_a_pair_say_nothing_about_how_it_generalises():
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(120, 2))
+    X = concat_modalities(
+        audio=cause @ rng.normal(size=(2, 60)) + 2 * rng.normal(size=(120, 60)),
+        image=cause @ rng.normal(size=(2, 60)) + 2 * rng.normal(size=(120, 60)),
+    )
+    once = CCAProjector(20).fit(X)
+    thrice = CCAProjector(20).fit(X.loc[np.tile(np.arange(120), 3)])
+    np.testing.assert_allclose(thrice.weights_, once.weights_, atol=1e-6)
+    assert thrice.reg_ == once.reg_
+    assert once.weights_[10:].max() < 0.3
+
+
+def test_the_two_signs_of_zero_are_one_content():
+    block = np.array([[0.0, 1.0], [-0.0, 1.0]] * 4)
+    assert len(set(_cca._fold_of(block))) == 1
+
+
+def test_contents_are_shared_out_evenly():
+    block = np.random.default_rng(0).normal(size=(20_000, 3))
+    assert abs(_cca._fold_of(block).mean() - 0.5) < 0.02
+
+
+@pytest.fixture
+def taking_turns(pairs):
+    """Rows of sounds and pictures, then of sounds and texts, in turn; all share their causes."""
+    blocks = {"audio": pairs.iloc[:, :8], "image": pairs.iloc[:, 8:], "text": pairs.iloc[:, :5]}
+    X = concat_modalities(**{name: block.to_numpy() for name, block in blocks.items()})
+    X.iloc[0::2, 14:] = np.nan
+    X.iloc[1::2, 8:14] = np.nan
+    return X
+
+
+def test_modalities_may_take_turns(taking_turns):
+    heard = CCAProjector(3).fit(taking_turns).transform(select_modality(taking_turns, "audio"))
+    assert np.linalg.norm(heard, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_perfect_correlations_are_one_though_not_all_modalities_meet():
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(300, 3))
+    X = concat_modalities(
+        **{name: cause @ rng.normal(size=(3, 4)) for name in ("audio", "image", "text")}
+    )
+    X.iloc[:150, 8:] = np.nan
+    X.iloc[150:, 4:8] = np.nan
+    np.testing.assert_allclose(CCAProjector(3, reg=1e-6).fit(X).correlations_, 1, atol=1e-2)
+
+
+def test_folds_that_tell_nothing_are_done_without(pairs, monkeypatch):
+    monkeypatch.setattr(_cca, "_fold_of", lambda block: np.zeros(len(block), dtype=int))
+    fitted = CCAProjector(3).fit(pairs)
+    np.testing.assert_allclose(fitted.weights_, fitted.correlations_)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("alike", [slice(None, 8), slice(None)])
+def test_a_modality_that_never_differs_is_refused(pairs, kernel, alike):
+    pairs.iloc[:, alike] = pairs.iloc[0, alike]
+    with pytest.raises(ValueError, match="the modality 'audio' is the same in every row"):
+        CCAProjector(3, kernel=kernel, n_features=20, random_state=0).fit(pairs)
+
+
+def test_batches_without_a_pair_are_passed_over(pairs):
+    fitted = CCAProjector(3).partial_fit(pairs)
+    expected = fitted.transform(pairs)
+    fitted.partial_fit(select_modality(pairs, "audio"))
+    np.testing.assert_array_equal(fitted.transform(pairs), expected)
+
+
+def test_batches_that_are_not_finished_are_not_fitted(pairs):
+    unfinished = CCAProjector(3).partial_fit(pairs, finish=False)
+    with pytest.raises(NotFittedError):
+        unfinished.transform(pairs)
+    assert unfinished.partial_fit(select_modality(pairs, "audio")).transform(pairs).shape[1] == 3
+
+
+def test_a_modality_that_never_had_a_partner_is_told_from_an_unknown_one(pairs):
+    X = concat_modalities(
+        audio=pairs.iloc[:, :8].to_numpy(),
+        image=pairs.iloc[:, 8:].to_numpy(),
+        text=np.ones((300, 2)),
+    )
+    X.iloc[:50, :14] = np.nan
+    X.iloc[50:, 14:] = np.nan
+    fitted = CCAProjector(2).fit(X)
+    with pytest.raises(ValueError, match=r"row 0 .* 'text'.* none together with another"):
+        fitted.transform(X)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmodal.classification import ModalityAgnosticClassifier
@@ -79,3 +81,9 @@ def test_a_row_without_any_modality_is_named(pairs):
     pairs.iloc[7] = np.nan
     with pytest.raises(ValueError, match="row 7 has no modality"):
         centred.transform(pairs)
+
+
+def test_a_pipeline_around_the_projector_is_refused_with_what_to_do(pairs):
+    model = ModalityCentring(make_pipeline(FunctionTransformer(), CCAProjector(2)))
+    with pytest.raises(TypeError, match="in a pipeline it is the last step"):
+        model.fit(pairs)

@@ -149,3 +149,12 @@ def test_an_unknown_name_of_a_joint_space_is_refused(table):
 def test_bad_parameters_are_named(table, parameter, value, message):
     with pytest.raises(ValueError, match=message):
         clone(small()).set_params(**{parameter: value}).fit(table[0])
+
+
+@pytest.mark.parametrize("alike", ["audio", "image"])
+def test_a_modality_that_never_differs_is_refused(table, alike):
+    X, _ = table
+    columns = [column for column in X.columns if column.startswith(alike)]
+    X.loc[:, columns] = 1.0
+    with pytest.raises(ValueError, match=f"the modality '{alike}' is the same in every row"):
+        small().fit(X)
