@@ -10,9 +10,10 @@ from scipy import sparse
 from sklearn.utils import check_random_state
 
 from ..utils import check_choice, check_number
+from ._attraction import attracted, unit_rows
 from ._kernel_features import KernelFeatures, leading_eigenvectors
 from ._kernel_moments import MAX_RANK, REG_GRID, falling, held_out_correlations, solve
-from ._projector import JointProjector, constant_modality, paired_rows
+from ._projector import JointProjector, paired_rows
 from ._rematching import distinct_rows, pair_agreement
 from ._weighted_pairs import (
     Items,
@@ -21,6 +22,7 @@ from ._weighted_pairs import (
     original_pairs,
     rematched_pairs,
     weighted_moments,
+    without_rare,
 )
 
 _CHUNK_ROWS = 8192
@@ -177,9 +179,10 @@ class RematchedProjector(JointProjector):
         several = np.any(list(paired.values()), axis=0)
         # Rows in random order, those with a pair first.
         priority = random_state.permutation(len(array)) + len(array) * ~several
-        items = {
-            name: self._choose_items(array, columns, present, name, priority) for name in names
-        }
+        items = without_rare(
+            {name: self._choose_items(array, columns, present, name, priority) for name in names}
+        )
+        names = list(items)
         self._maps: dict[str, KernelFeatures] = {}
         self._centres: dict[str, np.ndarray] = {}
         self._bases: dict[str, np.ndarray] = {}
@@ -232,8 +235,6 @@ class RematchedProjector(JointProjector):
         """Find the distinct contents of a modality; of many, a part."""
         rows = np.flatnonzero(present[name])
         index, inverse = distinct_rows(array[rows, columns[name]])
-        if len(index) < 2:
-            raise constant_modality(name)
         number = np.full(len(array), -1)
         number[rows] = inverse
         if len(index) > self.max_items:
@@ -334,13 +335,8 @@ class RematchedProjector(JointProjector):
     def _project(self, name: str, block: np.ndarray) -> np.ndarray:
         mapped = self._maps[name].transform(np.asarray(block, dtype=np.float64))
         vectors = (mapped - self._centres[name]) @ self._directions[name] - self._offsets[name]
-        vectors = self._widen(_unit(vectors))
-        if self.attraction:
-            near = np.zeros_like(vectors)
-            for anchors in self.anchors_.values():
-                near += _unit(_soft_mean(vectors, anchors, self.sharpness))
-            vectors = _unit((1 - self.attraction) * vectors + self.attraction * _unit(near))
-        return vectors
+        vectors = self._widen(unit_rows(vectors))
+        return attracted(vectors, self.anchors_, self.attraction, self.sharpness)
 
     @property
     def _learned(self) -> set[str]:
@@ -383,18 +379,8 @@ def _place(
 ) -> dict[str, np.ndarray]:
     """Return the unit vectors of the items in the joint space."""
     return {
-        name: _unit(features[name] @ d.astype(np.float32) - (means[name] @ d).astype(np.float32))
+        name: unit_rows(
+            features[name] @ d.astype(np.float32) - (means[name] @ d).astype(np.float32)
+        )
         for name, d in directions.items()
     }
-
-
-def _soft_mean(vectors: np.ndarray, anchors: np.ndarray, sharpness: float) -> np.ndarray:
-    """Return the mean of the anchors, weighed by nearness."""
-    weights = sharpness * (vectors @ anchors.T)
-    weights -= weights.max(axis=1, keepdims=True)
-    np.exp(weights, out=weights)
-    return weights @ anchors / weights.sum(axis=1, keepdims=True)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 
 from ._kernel_moments import Centred
+from ._projector import constant_modality
 from ._rematching import pair_agreement, partner_matrix
 
 #: Weight of new pairs in the mix, in units of the share of wrong ones.
 _NEW_PAIRS = 0.5
+_FEWEST_ITEMS = 8
 
 
 class Items:
@@ -18,6 +22,23 @@ class Items:
     def __init__(self, rows: np.ndarray, number: np.ndarray) -> None:
         self.rows = rows
         self.number = number
+
+
+def without_rare(items: dict[str, Items]) -> dict[str, Items]:
+    """Leave out modalities of a few items, which would leave as few components to all."""
+    enough = min(_FEWEST_ITEMS, sorted(len(item.rows) for item in items.values())[-2] // 4)
+    for name in [name for name, item in items.items() if len(item.rows) < enough]:
+        warnings.warn(
+            f"the modality {name!r} is left out: it has only {len(items[name].rows)} different "
+            "items in rows with another modality",
+            UserWarning,
+            stacklevel=2,
+        )
+        items = {other: item for other, item in items.items() if other != name}
+    for name, item in items.items():
+        if len(item.rows) < 2:
+            raise constant_modality(name)
+    return items
 
 
 def original_pairs(first: Items, second: Items, both: np.ndarray) -> sparse.csr_matrix:

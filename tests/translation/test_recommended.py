@@ -158,3 +158,15 @@ def test_a_modality_that_never_differs_is_refused(table, alike):
     X.loc[:, columns] = 1.0
     with pytest.raises(ValueError, match=f"the modality '{alike}' is the same in every row"):
         small().fit(X)
+
+
+def test_a_modality_of_a_few_items_is_left_out_and_the_others_are_as_without_it(table):
+    X, kinds = table
+    text = np.full((400, 4), np.nan)
+    text[:3] = np.random.default_rng(0).normal(size=(3, 4))
+    blocks = {name: X.filter(like=name).to_numpy() for name in ("audio", "image")}
+    with pytest.warns(UserWarning, match="'text' is left out: it has only 3 different items"):
+        joint = small().fit(concat_modalities(**blocks, text=text))
+    assert set(joint.anchors_) == {"audio", "image"}
+    rows = concat_modalities(**blocks, text=np.full((400, 4), np.nan))
+    assert found_share(joint, rows, kinds) == found_share(small().fit(X), X, kinds)
