@@ -33,6 +33,7 @@ _CHUNK_ROWS = 4096
 _SAMPLE_ROWS = 5000
 _N_FOLDS = 2
 _MIN_PAIRS_TO_VALIDATE = 60
+_MIN_PAIRS_OF_A_FOLD = 15
 _CONSTANT = 1e-14  # variance, relative to the square of the mean, that is rounding of float32
 
 
@@ -52,7 +53,8 @@ class CCAProjector(JointProjector):
     mislead a contrastive loss.
 
     All that is kept of the pairs are sums of products, in two halves that take turns:
-    what one half teaches is judged on the other, which chooses the ridge and the weights.
+    what one half teaches is judged on the other, which chooses the ridge and the weights. Copies
+    of an item are in one half, so that weights say what holds for items that are new.
     Memory maps are read by chunks, and :meth:`partial_fit` adds batches.
 
     Parameters
@@ -62,7 +64,7 @@ class CCAProjector(JointProjector):
     reg : float > 0 or "auto", default="auto"
         Ridge added to each modality's covariance, relative to its mean variance. ``"auto"``
         takes that of 0.01, 0.03, 0.1, 0.3, 1 and 3 with the largest total correlation on
-        held-out pairs (0.1 where pairs are fewer than 60).
+        held-out pairs (0.1 where pairs are fewer than 60, or nearly all the same).
     kernel : {"linear", "rbf", "nystroem"}, default="linear"
         Whether relations are linear or smooth.
     n_features : int, default=1024
@@ -161,6 +163,12 @@ class CCAProjector(JointProjector):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            When there is nothing to solve yet: no row had two modalities, or one of them was
+            the same in all of these rows.
         """
         first = not hasattr(self, "_folds")
         if first:
@@ -172,7 +180,9 @@ class CCAProjector(JointProjector):
                 X if hasattr(X, "columns") else array, self.modalities
             )
         present = present_rows(array, modalities=_widths(self.modalities_))
-        paired = paired_rows(present, type(self).__name__, required=first)
+        paired = paired_rows(present, type(self).__name__, required=first and finish)
+        if first and not np.any(list(paired.values())):
+            return self
         if first:
             self._start(array, paired)
         self._accumulate(array, paired)
@@ -257,7 +267,8 @@ class CCAProjector(JointProjector):
         rank = max(MAX_RANK, 2 * self.n_components)
         bases, variances = leading_bases(centred, rank), mean_variances(centred)
         chosen = None
-        if min(counts.values()) >= _MIN_PAIRS_TO_VALIDATE:
+        fewest = min(fold.count[name] for fold in self._folds for name in counts)
+        if min(counts.values()) >= _MIN_PAIRS_TO_VALIDATE and fewest >= _MIN_PAIRS_OF_A_FOLD:
             regs = REG_GRID if self.reg == "auto" else (float(self.reg),)
             chosen = cross_validate(self._folds, bases, variances, regs, self.n_components)
         if chosen is not None:
@@ -296,10 +307,12 @@ class CCAProjector(JointProjector):
 
 def _fold_of(block: np.ndarray) -> np.ndarray:
     """Return a fold for each row that depends on its content alone: nothing is drawn."""
-    # Zero has two signs, which are one content.
-    bits = (block.astype(np.float32) + np.float32(0)).view(np.uint32)
+    with np.errstate(over="ignore"):
+        # Zero has two signs, which are one content.
+        bits = (block.astype(np.float32) + np.float32(0)).view(np.uint32)
     factors = _mixed(np.arange(1, bits.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    return (_mixed(bits.astype(np.uint64) @ factors) >> np.uint64(32)).astype(int) % _N_FOLDS
+    sums = np.einsum("ij,j->i", bits, factors)
+    return (_mixed(sums) >> np.uint64(32)).astype(int) % _N_FOLDS
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:

@@ -164,8 +164,8 @@ def check_learned(name: str, rows: np.ndarray, learned: set[str]) -> None:
     """Raise when a row has a modality that cannot be projected."""
     if name not in learned and rows.any():
         raise ValueError(
-            f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which could not be learned: "
-            "in fit no row had it, or none together with another modality"
+            f"row {np.flatnonzero(rows)[0]} has the modality {name!r}, which no row had in fit, or "
+            "none together with another modality where pairs are learned from"
         )
 
 

@@ -13,7 +13,7 @@ from ..utils import check_choice, check_number
 from ._attraction import attracted, unit_rows
 from ._kernel_features import KernelFeatures, leading_eigenvectors
 from ._kernel_moments import MAX_RANK, REG_GRID, falling, held_out_correlations, solve
-from ._projector import JointProjector, paired_rows
+from ._projector import JointProjector, constant_modality, paired_rows
 from ._rematching import distinct_rows, pair_agreement
 from ._weighted_pairs import (
     Items,
@@ -183,6 +183,9 @@ class RematchedProjector(JointProjector):
             {name: self._choose_items(array, columns, present, name, priority) for name in names}
         )
         names = list(items)
+        for name in names:
+            if np.ptp(items[name].number[paired[name]]) == 0:
+                raise constant_modality(name)
         self._maps: dict[str, KernelFeatures] = {}
         self._centres: dict[str, np.ndarray] = {}
         self._bases: dict[str, np.ndarray] = {}

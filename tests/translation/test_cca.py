@@ -135,7 +135,7 @@ def test_a_batch_with_a_new_modality_is_refused(pairs):
     pairs["text__0"] = np.nan
     projector = CCAProjector(1).partial_fit(pairs)
     pairs["text__0"] = 1.0
-    with pytest.raises(ValueError, match="the modality 'text', which could not be learned"):
+    with pytest.raises(ValueError, match="the modality 'text', which no row had"):
         projector.partial_fit(pairs)
 
 
@@ -161,7 +161,7 @@ def test_copies_of_a_pair_say_nothing_about_how_it_generalises():
         image=cause @ rng.normal(size=(2, 60)) + 2 * rng.normal(size=(120, 60)),
     )
     once = CCAProjector(20).fit(X)
-    thrice = CCAProjector(20).fit(X.loc[np.tile(np.arange(120), 3)])
+    thrice = CCAProjector(20).fit(X.loc[np.repeat(np.arange(120), 3)])
     np.testing.assert_allclose(thrice.weights_, once.weights_, atol=1e-6)
     assert thrice.reg_ == once.reg_
     assert once.weights_[10:].max() < 0.3
@@ -170,6 +170,26 @@ def test_copies_of_a_pair_say_nothing_about_how_it_generalises():
 def test_the_two_signs_of_zero_are_one_content():
     block = np.array([[0.0, 1.0], [-0.0, 1.0]] * 4)
     assert len(set(_cca._fold_of(block))) == 1
+
+
+def test_the_fold_of_a_content_is_the_same_everywhere():
+    block = np.arange(12, dtype=np.float64).reshape(6, 2)
+    assert _cca._fold_of(block).tolist() == [1, 1, 1, 1, 0, 1]
+    assert _cca._fold_of(block.astype(np.float32)).tolist() == [1, 1, 1, 1, 0, 1]
+
+
+def test_numbers_beyond_single_precision_have_a_fold():
+    assert len(_cca._fold_of(np.array([[1e300, 1.0]]))) == 1
+
+
+@pytest.mark.parametrize("n_batches", [2, 7])
+def test_folds_do_not_depend_on_the_batches(pairs, n_batches):
+    whole = CCAProjector(3).fit(pairs)
+    batched = CCAProjector(3)
+    for rows in np.array_split(np.arange(300), n_batches):
+        batched.partial_fit(pairs.iloc[rows], finish=False)
+    batched.partial_fit(select_modality(pairs, "audio"))
+    assert [fold.count for fold in batched._folds] == [fold.count for fold in whole._folds]
 
 
 def test_contents_are_shared_out_evenly():
@@ -203,8 +223,9 @@ def test_perfect_correlations_are_one_though_not_all_modalities_meet():
     np.testing.assert_allclose(CCAProjector(3, reg=1e-6).fit(X).correlations_, 1, atol=1e-2)
 
 
-def test_folds_that_tell_nothing_are_done_without(pairs, monkeypatch):
-    monkeypatch.setattr(_cca, "_fold_of", lambda block: np.zeros(len(block), dtype=int))
+@pytest.mark.parametrize("n_held_out", [0, 1])
+def test_a_fold_that_tells_next_to_nothing_is_done_without(pairs, monkeypatch, n_held_out):
+    monkeypatch.setattr(_cca, "_fold_of", lambda block: np.arange(len(block)) < n_held_out)
     fitted = CCAProjector(3).fit(pairs)
     np.testing.assert_allclose(fitted.weights_, fitted.correlations_)
 
@@ -222,6 +243,17 @@ def test_batches_without_a_pair_are_passed_over(pairs):
     expected = fitted.transform(pairs)
     fitted.partial_fit(select_modality(pairs, "audio"))
     np.testing.assert_array_equal(fitted.transform(pairs), expected)
+
+
+def test_a_first_batch_without_a_pair_is_passed_over_too(pairs):
+    batched = CCAProjector(3).partial_fit(select_modality(pairs, "audio"), finish=False)
+    expected = CCAProjector(3).fit(pairs).transform(pairs)
+    np.testing.assert_array_equal(batched.partial_fit(pairs).transform(pairs), expected)
+
+
+def test_nothing_can_be_solved_before_there_is_a_pair(pairs):
+    with pytest.raises(ValueError, match="no row has them"):
+        CCAProjector(3).partial_fit(select_modality(pairs, "audio"))
 
 
 def test_batches_that_are_not_finished_are_not_fitted(pairs):

@@ -151,6 +151,16 @@ def test_bad_parameters_are_named(table, parameter, value, message):
         clone(small()).set_params(**{parameter: value}).fit(table[0])
 
 
+def test_a_modality_that_differs_only_where_it_is_alone_is_refused(table):
+    X, _ = table
+    sounds = [column for column in X.columns if column.startswith("audio")]
+    paired = X.index[: len(X) // 2]
+    X.loc[paired, [column for column in X.columns if column not in sounds]] = 1.0
+    X.loc[X.index[len(X) // 2 :], sounds] = np.nan
+    with pytest.raises(ValueError, match="the modality 'image' is the same in every row"):
+        small().fit(X)
+
+
 @pytest.mark.parametrize("alike", ["audio", "image"])
 def test_a_modality_that_never_differs_is_refused(table, alike):
     X, _ = table
