@@ -11,10 +11,10 @@ from ._pair_samplers import (
     DPPPairs,
     RematchedPairs,
     make_sampler,
-    select_pairs,
 )
 from ._pca import PCAProjector
 from ._recommended import RematchedProjector, make_recommended_joint
+from ._select_pairs import select_pairs
 
 __all__ = [
     "CCAProjector",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from ..modalities import concat_modalities, find_modalities, present_rows
 from ..utils import check_number
 from ._dpp import sample_kdpp
-from ._pair_sampling import PairSampler, cluster_labels, draw_evenly, pair_features
-from ._rematching import RematchedPairs, _embed, pair_agreement
+from ._pair_sampling import PairSampler, cluster_labels, draw_evenly, pair_features, paired_rows
+from ._partners import pair_agreement
+from ._rematching import RematchedPairs
+from ._robust_space import RobustSpace
 
 
 class BalancedPairs(PairSampler):
@@ -57,7 +59,7 @@ class BalancedPairs(PairSampler):
         n_pairs: int,
         random_state: np.random.RandomState,
     ) -> dict[str, np.ndarray]:
-        rows = _paired(present)
+        rows = paired_rows(present)
         features = pair_features(blocks, present)[rows]
         labels = cluster_labels(features, self.n_clusters, random_state)
         return _same_row(rows[draw_evenly(labels, n_pairs, random_state)], present)
@@ -111,7 +113,7 @@ class DPPPairs(PairSampler):
         n_pairs: int,
         random_state: np.random.RandomState,
     ) -> dict[str, np.ndarray]:
-        rows = _paired(present)
+        rows = paired_rows(present)
         if self.n_pairs is None:
             n_pairs = max(1, round(self.fraction * len(rows)))
         elif n_pairs > len(rows):
@@ -145,7 +147,8 @@ class AgreeingPairs(PairSampler):
     A closed-form joint space is fitted on the pairs; a pair's agreement is how its similarity
     ranks among those of strangers. The share of wrong pairs is estimated from the ranks (wrong
     pairs rank uniformly), and so many of the least agreeing ones are left out. Each pair is
-    judged in a space that the other half of the pairs taught.
+    judged in a space that the other half of the pairs taught. Pairs that cannot be judged stay:
+    those of a modality that few rows have, and all where there are two or three.
 
     Parameters
     ----------
@@ -203,39 +206,32 @@ class AgreeingPairs(PairSampler):
         n_pairs: int,
         random_state: np.random.RandomState,
     ) -> dict[str, np.ndarray]:
-        rows = _paired(present)
+        rows = paired_rows(present)
         agreement = np.zeros(len(rows))
         counted = np.zeros(len(rows))
-        noises = []
+        noises, n_both = [0.0], [0]
         side = random_state.permutation(len(rows)) % 2
-        teacher = RematchedPairs(self.projector)
-        table = concat_modalities(**blocks)
-        names = list(blocks)
         for half in (0, 1):
-            teaching = rows[side != half]
-            space = teacher._fit_space(
-                blocks,
-                {name: np.where(present[name][teaching], teaching, -1) for name in names},
-                random_state,
-            )
-            learned = [n for n in names if present[n][teaching].any()]
-            vectors = {n: _embed(space, table, n, present[n]) for n in learned}
-            for place, first in enumerate(learned):
-                for second in learned[place + 1 :]:
-                    both = (side == half) & present[first][rows] & present[second][rows]
-                    if both.sum() < 2:
-                        continue
-                    rank, noise = pair_agreement(
-                        vectors[first][rows[both]], vectors[second][rows[both]], random_state
-                    )
-                    agreement[both] += rank
-                    counted[both] += 1
-                    noises.append(noise)
-        self.pair_noise_ = float(np.mean(noises)) if noises else 0.0
+            teaching = dict.fromkeys(blocks, rows[side != half])
+            space = RobustSpace(self.projector, blocks, teaching, random_state)
+            vectors = {name: space.embed(name, present[name]) for name in space.names}
+            for first, second in combinations(vectors, 2):
+                both = (side == half) & present[first][rows] & present[second][rows]
+                if both.sum() < 2:
+                    continue
+                rank, noise = pair_agreement(
+                    vectors[first][rows[both]], vectors[second][rows[both]], random_state
+                )
+                agreement[both] += rank
+                counted[both] += 1
+                noises.append(noise)
+                n_both.append(both.sum())
+        self.pair_noise_ = float(np.average(noises, weights=n_both)) if any(n_both) else 0.0
         keep = 1 - self.pair_noise_ if self.keep == "auto" else float(self.keep)
-        agreement = agreement / np.maximum(counted, 1)
-        best = np.argsort(-agreement, kind="stable")[: max(2, round(keep * len(rows)))]
-        chosen = rows[np.sort(best)]
+        judged = np.flatnonzero(counted)
+        order = np.argsort(-agreement[judged] / counted[judged], kind="stable")
+        worst = judged[order[max(2, round(keep * len(judged))) :]]
+        chosen = np.delete(rows, worst)
         if self.n_pairs is not None:
             chosen = chosen[random_state.randint(len(chosen), size=n_pairs)]
         return _same_row(chosen, present)
@@ -284,67 +280,6 @@ def make_sampler(sampler: Any) -> Any:
             f"random_state), got {sampler!r}"
         )
     return clone(sampler) if isinstance(sampler, PairSampler) else sampler
-
-
-def select_pairs(
-    X: Any,
-    *,
-    sampler: Any = "rematched",
-    modalities: Any = "auto",
-    random_state: int | np.random.RandomState | None = None,
-) -> Any:
-    """Make a table of chosen pairs, to look at them or to fit any projector on them.
-
-    Parameters
-    ----------
-    X : DataFrame or array of shape (n_samples, n_features)
-        Embedding table; rows with one modality alone are left out.
-    sampler : str or object, default="rematched"
-        As in :func:`make_sampler`.
-    modalities : "auto", "halves" or dict of str to int, default="auto"
-        Which columns belong to which modality, as in :class:`PCAProjector`.
-    random_state : int, RandomState instance or None, default=None
-        Same seed, same pairs.
-
-    Returns
-    -------
-    pairs : DataFrame of shape (n_chosen, n_features)
-        Embedding table of the chosen pairs, with the columns ``<name>__0, ...``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skxmodal.modalities import concat_modalities
-    >>> from skxmodal.translation import select_pairs
-    >>> kind = np.array([0] * 190 + [1] * 10)
-    >>> X = concat_modalities(audio=np.eye(2)[kind], image=np.eye(2)[kind])
-    >>> select_pairs(X, sampler="dpp", random_state=0).shape
-    (100, 4)
-    """
-    array = np.asarray(X, dtype=None if not hasattr(X, "to_numpy") else np.float32)
-    columns = find_modalities(X if hasattr(X, "columns") else array, modalities)
-    widths = {name: block.stop - block.start for name, block in columns.items()}
-    present = present_rows(array, modalities=widths)
-    rows = _paired(present)
-    blocks = {
-        name: array[rows, block] for name, block in columns.items() if present[name][rows].any()
-    }
-    chosen = make_sampler(sampler).sample_pairs(blocks, random_state)
-    parts = {}
-    for name in columns:
-        if name not in blocks:
-            parts[name] = np.full(
-                (len(next(iter(chosen.values()))), widths[name]), np.nan, dtype=array.dtype
-            )
-            continue
-        parts[name] = blocks[name][chosen[name]]
-        parts[name][np.asarray(chosen[name]) < 0] = np.nan
-    return concat_modalities(**parts)
-
-
-def _paired(present: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the rows that have two modalities or more."""
-    return np.flatnonzero(np.sum(list(present.values()), axis=0) >= 2)
 
 
 def _same_row(rows: np.ndarray, present: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

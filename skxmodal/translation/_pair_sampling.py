@@ -11,9 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..utils import VersionedState, check_number
+from ._distinct_rows import distinct_rows
 
 _MOST_TO_CLUSTER = 20_000
 _N_PRINCIPAL = 32
+_CHUNK_ROWS = 8192
 
 
 class PairSampler(VersionedState, BaseEstimator, ABC):
@@ -80,6 +82,11 @@ class PairSampler(VersionedState, BaseEstimator, ABC):
         """Check the parameters of one sampler alone."""
 
 
+def paired_rows(present: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the rows that have two modalities or more."""
+    return np.flatnonzero(np.sum(list(present.values()), axis=0) >= 2)
+
+
 def pair_features(blocks: dict[str, np.ndarray], present: dict[str, np.ndarray]) -> np.ndarray:
     """Describe every row by its leading principal components, each modality alike in scale.
 
@@ -89,12 +96,15 @@ def pair_features(blocks: dict[str, np.ndarray], present: dict[str, np.ndarray])
     for name, block in blocks.items():
         rows = np.flatnonzero(present[name])
         some = rows[:: max(1, len(rows) // _MOST_TO_CLUSTER)]
-        sample = np.asarray(block[some], dtype=np.float64)
+        sample = block[some].astype(np.float64)
         mean = sample.mean(axis=0)
-        _, scale, axes = np.linalg.svd((sample - mean).T @ (sample - mean), hermitian=True)
+        sample -= mean
+        _, scale, axes = np.linalg.svd(sample.T @ sample, hermitian=True)
         axes = axes[:_N_PRINCIPAL]
         part = np.zeros((len(block), len(axes)))
-        part[rows] = (block[rows] - mean) @ axes.T
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            chunk = rows[start : start + _CHUNK_ROWS]
+            part[chunk] = (block[chunk] - mean) @ axes.T
         parts.append(part / max(np.sqrt(scale.sum() / len(some)), 1e-12))
     return np.hstack(parts)
 
@@ -105,9 +115,9 @@ def cluster_labels(
     """Number the k-means cluster of each vector."""
     from sklearn.cluster import MiniBatchKMeans
 
-    n_clusters = min(n_clusters, len(np.unique(vectors[:1000], axis=0)))
     seed = random_state.randint(np.iinfo(np.int32).max)
     some = vectors[random_state.permutation(len(vectors))[:_MOST_TO_CLUSTER]]
+    n_clusters = min(n_clusters, len(distinct_rows(some)[0]))
     means = MiniBatchKMeans(n_clusters, n_init=3, random_state=seed).fit(some)
     return means.predict(vectors)
 
@@ -123,3 +133,12 @@ def draw_evenly(
     mass = np.bincount(labels, weights)
     chance = weights / mass[labels]
     return random_state.choice(len(labels), size=count, p=chance / chance.sum())
+
+
+def draw_alike(rows: np.ndarray, count: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Draw so many rows, each as often as any other or once more; all of them in their order."""
+    if not count:
+        return rows[:0]
+    times, rest = divmod(count, len(rows))
+    once_more = random_state.permutation(rows)[:rest] if rest else rows[:0]
+    return np.concatenate([np.tile(rows, times), once_more])

@@ -237,7 +237,7 @@ class RematchedProjector(JointProjector):
     ) -> Items:
         """Find the distinct contents of a modality; of many, a part."""
         rows = np.flatnonzero(present[name])
-        index, inverse = distinct_rows(array[rows, columns[name]])
+        index, inverse = distinct_rows(array[:, columns[name]], rows)
         number = np.full(len(array), -1)
         number[rows] = inverse
         if len(index) > self.max_items:

@@ -28,3 +28,14 @@ def noisy():
         "image": rng.normal(size=(6, 8))[seen] + 0.2 * rng.normal(size=(400, 8)),
     }
     return blocks, {"audio": heard, "image": seen}
+
+
+@pytest.fixture
+def triples():
+    """400 rows of three modalities that share four causes, as blocks."""
+    rng = np.random.default_rng(1)
+    cause = rng.normal(size=(400, 4))
+    return {
+        name: cause @ rng.normal(size=(4, width)) + 0.1 * rng.normal(size=(400, width))
+        for name, width in {"audio": 8, "image": 6, "text": 5}.items()
+    }

@@ -1,8 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from skxmodal.translation import CCAProjector, RematchedPairs
-from skxmodal.translation._rematching import distinct_rows, pair_agreement, partner_matrix
+from skxmodal.translation import CCAProjector, ModalityCentring, RematchedPairs
+from skxmodal.translation._rematching import pair_agreement, partner_matrix
 
 
 def right_share(chosen, kinds):
@@ -91,12 +93,6 @@ def test_the_share_of_wrong_pairs_is_estimated(wrong):
     assert agreement[count:].mean() > 0.95
 
 
-def test_equal_rows_are_one_item():
-    index, inverse = distinct_rows(np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
-    assert len(index) == 2
-    assert inverse[0] == inverse[2] != inverse[1]
-
-
 def test_copies_of_an_item_do_not_use_up_the_places_of_its_partners(noisy):
     blocks, _ = noisy
     copies = {name: np.concatenate([block] * 5) for name, block in blocks.items()}
@@ -129,3 +125,88 @@ def test_three_modalities_are_paired_anew():
 def test_more_items_than_max_items_are_thinned(noisy):
     chosen = RematchedPairs(pair_noise=1.0, max_items=50).sample_pairs(noisy[0], random_state=0)
     assert len(np.unique(chosen["audio"])) <= 50
+
+
+@pytest.mark.parametrize("pair_noise", [0.005, 0.5])
+def test_kept_pairs_are_kept_once(pair_noise, noisy):
+    blocks, _ = noisy
+    chosen = RematchedPairs(pair_noise=pair_noise).sample_pairs(blocks, random_state=0)
+    n_kept = round((1 - pair_noise) * 400)
+    kept = chosen["audio"][-n_kept:]
+    np.testing.assert_array_equal(kept, chosen["image"][-n_kept:])
+    assert len(np.unique(kept)) == n_kept
+
+
+def test_every_clean_row_of_three_modalities_is_kept_once(triples):
+    chosen = RematchedPairs(pair_noise=0.0).sample_pairs(triples, random_state=0)
+    for rows in chosen.values():
+        np.testing.assert_array_equal(np.sort(rows), np.arange(400))
+
+
+def test_more_pairs_than_there_are_repeat_each_as_often(noisy):
+    sampler = RematchedPairs(pair_noise=0.0, n_pairs=900)
+    chosen = sampler.sample_pairs(noisy[0], random_state=0)
+    assert set(np.bincount(chosen["audio"])) == {2, 3}
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 10, 100])
+def test_a_modality_that_few_rows_have_does_not_hide_that_pairs_are_clean(n_rows, triples):
+    triples["text"][n_rows:] = np.nan
+    sampler = RematchedPairs()
+    chosen = sampler.sample_pairs(triples, random_state=0)
+    assert sampler.pair_noise_ < 0.05
+    assert len(np.unique(chosen["audio"])) > 390
+
+
+def test_pairs_of_a_modality_that_few_rows_have_stay(triples):
+    triples["text"][10:] = np.nan
+    sampler = RematchedPairs(pair_noise=1.0)
+    chosen = sampler.sample_pairs(triples, random_state=0)
+    with_text = chosen["text"] < 10
+    assert len(with_text) == 400
+    for rows in chosen.values():
+        np.testing.assert_array_equal(rows[with_text], np.arange(10))
+    # The others are new, and have none.
+    new = {name: rows[~with_text] for name, rows in chosen.items()}
+    assert (new["audio"] != new["image"]).mean() > 0.5
+    assert np.isnan(triples["text"][new["text"]]).all()
+
+
+def test_two_modalities_that_never_meet_in_two_rows_stay_as_they_are(triples):
+    blocks = {name: block[:2].copy() for name, block in triples.items()}
+    blocks["image"][0] = blocks["text"][1] = np.nan
+    chosen = RematchedPairs().sample_pairs(blocks, random_state=0)
+    for rows in chosen.values():
+        np.testing.assert_array_equal(rows, [0, 1])
+
+
+def test_a_seed_reaches_the_projector_inside_another(noisy):
+    sampler = RematchedPairs(ModalityCentring(CCAProjector(4, kernel="rbf")), pair_noise=1.0)
+    first, second = (sampler.sample_pairs(noisy[0], random_state=0) for _ in range(2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_a_seed_of_the_projector_is_its_own(noisy):
+    class Projector(CCAProjector):
+        def fit(self, X, y=None):
+            seeds.append(self.random_state)
+            return super().fit(X, y)
+
+    seeds = []
+    for seed in (7, None):
+        RematchedPairs(Projector(4, random_state=seed)).sample_pairs(noisy[0], random_state=0)
+    assert seeds[0] == 7
+    assert seeds[1] not in (None, 7)
+
+
+def test_the_table_is_held_twice_at_most():
+    rng = np.random.default_rng(0)
+    blocks = {name: rng.random((20_000, 100), dtype=np.float32) for name in ("audio", "image")}
+    sampler = RematchedPairs(CCAProjector(4), pair_noise=0.0)
+    tracemalloc.start()
+    sampler.sample_pairs(blocks, random_state=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # Beside the blocks themselves, which are not counted.
+    assert peak < 2.5 * sum(block.nbytes for block in blocks.values())

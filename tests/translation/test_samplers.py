@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skxmodal.modalities import concat_modalities, present_rows, select_modality
+from skxmodal.modalities import concat_modalities, select_modality
 from skxmodal.translation import (
     AgreeingPairs,
     BalancedPairs,
@@ -10,7 +10,6 @@ from skxmodal.translation import (
     DPPPairs,
     RematchedPairs,
     make_sampler,
-    select_pairs,
 )
 from skxmodal.translation._dpp import sample_kdpp
 
@@ -144,22 +143,35 @@ def test_agreement_keeps_the_share_asked_for(noisy):
     assert len(chosen["audio"]) == 100
 
 
-def test_select_pairs_returns_a_table_of_the_chosen_rows(noisy):
-    X = concat_modalities(**noisy[0])
-    chosen = DPPPairs(n_pairs=50).sample_pairs(
-        {name: block.astype(np.float32) for name, block in noisy[0].items()}, random_state=1
-    )
-    table = select_pairs(X, sampler=DPPPairs(n_pairs=50), random_state=1)
-    assert list(table.columns) == list(X.columns)
-    np.testing.assert_allclose(table, X.iloc[chosen["audio"]], rtol=1e-6)
+@pytest.mark.parametrize("n_rows", [1, 2, 10, 100])
+def test_a_modality_that_few_rows_have_does_not_hide_that_pairs_agree(n_rows, triples):
+    triples["text"][n_rows:] = np.nan
+    sampler = AgreeingPairs()
+    chosen = sampler.sample_pairs(triples, random_state=0)
+    assert len(chosen["audio"]) > 390
+    assert sampler.pair_noise_ < 0.05
 
 
-def test_select_pairs_leaves_single_rows_out(noisy):
-    X = concat_modalities(**noisy[0])
-    X.iloc[:100, :10] = np.nan
-    table = select_pairs(X, sampler="balanced", random_state=0)
-    assert len(table) == 300
-    assert all(rows.all() for rows in present_rows(table).values())
+def test_pairs_that_cannot_be_judged_are_kept(triples):
+    triples["text"][10:] = np.nan
+    triples["image"][:10] = np.nan
+    chosen = AgreeingPairs(keep=0.5).sample_pairs(triples, random_state=0)["audio"]
+    np.testing.assert_array_equal(chosen[:10], np.arange(10))
+    assert len(chosen) == 10 + 195
+
+
+@pytest.mark.parametrize("n_pairs", [2, 3])
+def test_two_or_three_pairs_are_too_few_to_be_judged(n_pairs, noisy):
+    blocks = {name: block[:n_pairs] for name, block in noisy[0].items()}
+    chosen = AgreeingPairs().sample_pairs(blocks, random_state=0)
+    np.testing.assert_array_equal(chosen["audio"], np.arange(n_pairs))
+
+
+def test_balanced_pairs_do_not_depend_on_what_comes_first():
+    kind = np.r_[np.zeros(1200, dtype=int), np.arange(300) % 3 + 1]
+    blocks = {"audio": np.eye(4)[kind], "image": np.eye(4)[kind]}
+    chosen = kind[BalancedPairs(4).sample_pairs(blocks, random_state=0)["audio"]]
+    assert np.bincount(chosen, minlength=4) / 1500 == pytest.approx(0.25, abs=0.08)
 
 
 def test_making_a_sampler_copies_it():
