@@ -62,7 +62,8 @@ def test_unlabelled_rows_are_in_every_training_set_and_in_no_test(X, y, names):
 def test_scores_are_those_of_the_labelled_rows(model, X, y, names, scoring):
     labels = as_names(y) if names else y
     scores = cross_val_score(model, X, labels, cv=SemiSupervisedSplit(3), scoring=scoring)
-    assert scores.min() > 0.8
+    assert scores.shape == (3,)
+    assert scores.mean() > 0.8  # of 30 rows each; a third by chance
 
 
 def test_a_grid_is_searched(model, X, y):
