@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import tempfile
@@ -25,6 +26,7 @@ _CHUNKS_AHEAD = 3  # of each process
 # A task costs almost a millisecond, most of it to wake up, so processes get cells in chunks: of as
 # many as make so many bytes on their way, and of few at first, so that every process has work.
 _CHUNK_CELLS, _CHUNK_BYTES = 64, 4_000_000
+_LAST_CELLS = 8  # of the last chunks, so that no process waits long for another
 _IDLE_S = 300  # after so long without work a process ends
 _ENVIRONMENT = {
     # Processes share the work already.
@@ -39,17 +41,24 @@ _POOLS: dict[tuple[int, int], ProcessPoolExecutor] = {}
 _POOLS_LOCK = Lock()
 
 
-def map_ahead(function: Callable[[Any], Any], items: Iterable[Any], n_jobs: int | None) -> Iterator:
+def map_ahead(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    n_jobs: int | None,
+    *,
+    n_items: float = math.inf,
+) -> Iterator:
     """Map in order, with workers a bounded number of items ahead of who takes the results.
 
-    Workers are threads, or processes inside of ``joblib.parallel_config(backend="loky")``.
+    Workers are threads, or processes inside of ``joblib.parallel_config(backend="loky")``, which
+    get smaller chunks near the end where the number of items is known.
     """
     n_workers = effective_n_jobs(n_jobs)
     if n_workers == 1:
         return map(function, items)
     backend, _ = get_active_backend(prefer="threads")
     if isinstance(backend, BACKENDS.get("loky", ())):
-        return _in_processes(function, items, n_workers)
+        return _in_processes(function, items, n_workers, n_items)
     return _in_threads(function, items, n_workers)
 
 
@@ -59,13 +68,17 @@ def _in_threads(function: Callable, items: Iterable[Any], n_workers: int) -> Ite
         yield from _results(tasks, n_workers * _CELLS_AHEAD)
 
 
-def _in_processes(function: Callable, items: Iterable[Any], n_workers: int) -> Iterator:
+def _in_processes(
+    function: Callable, items: Iterable[Any], n_workers: int, n_items: float
+) -> Iterator:
     items = iter(items)
-    chunk_cells = 1
+    chunk_cells, n_left = 1, n_items
     sizes: deque[int] = deque()
 
     def tasks() -> Iterator[Future]:
+        nonlocal n_left
         while chunk := list(islice(items, chunk_cells)):
+            n_left -= len(chunk)
             try:
                 pickled = _pickle(chunk)
             except Exception:  # of an object's own, an open file's for example
@@ -82,7 +95,8 @@ def _in_processes(function: Callable, items: Iterable[Any], n_workers: int) -> I
                 largest = max(sizes.popleft(), len(results), 1)
                 results = pickle.loads(results)
                 fitting = _CHUNK_BYTES * len(results) // largest
-                chunk_cells = max(1, min(4 * chunk_cells, fitting, _CHUNK_CELLS))
+                share = max(_LAST_CELLS, n_left // (2 * n_workers))
+                chunk_cells = max(1, int(min(4 * chunk_cells, fitting, share, _CHUNK_CELLS)))
                 yield from results
         except BrokenProcessPool as error:
             raise RuntimeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ _DECODING_VERSION = "1"
 class Stream(Protocol):
     """What computes embeddings, as ``CellStream`` does."""
 
-    def __call__(self, positions: Iterable[int], /) -> Iterator[tuple[list[int], np.ndarray]]:
+    def __call__(self, positions: Sequence[int], /) -> Iterator[tuple[list[int], np.ndarray]]:
         """Yield batches of positions with their embeddings."""
 
     def cell(self, position: int, /) -> Any:

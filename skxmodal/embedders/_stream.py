@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,13 +196,14 @@ class CellStream:
         self.tick = tick
         self.bad: dict[int, MediaError] = {}
 
-    def __call__(self, positions: Iterable[int]) -> Iterator[tuple[list[int], np.ndarray]]:
+    def __call__(self, positions: Sequence[int]) -> Iterator[tuple[list[int], np.ndarray]]:
         """Yield positions with their embeddings; those of bad cells are left out."""
         pending: list[tuple[int, np.ndarray]] = []
         n_pending = 0
         decode = Decoder(self.encoder, self.read)
         cells = ((position, self.cell(position)) for position in positions)
-        for position, windows in map_ahead(decode, cells, self.n_jobs):
+        ahead = map_ahead(decode, cells, self.n_jobs, n_items=len(positions))
+        for position, windows in ahead:
             self.tick()
             if isinstance(windows, MediaError):
                 self.reject(position, windows)

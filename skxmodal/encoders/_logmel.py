@@ -6,7 +6,6 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 _WINDOW_S = 1.0
 _FRAME = 400  # samples, 25 ms
@@ -71,7 +70,7 @@ class LogMelEncoder:
     def bands(self, media: np.ndarray) -> np.ndarray:
         """Return the log mel bands of each frame of samples, float32 ``(n_windows, 100, 64)``."""
         n_windows = max(1, -(-len(media) // round(_WINDOW_S * self.sample_rate)))
-        edges = np.linspace(0, len(media), n_windows + 1).round().astype(int)
+        edges = _evenly(0, len(media), n_windows + 1)
         bands = np.empty((n_windows, _N_SEGMENTS * _FRAMES_PER_SEGMENT, _N_MELS), np.float32)
         for window, (start, stop) in zip(bands, pairwise(edges)):
             self._write_bands(media[start:stop], window)
@@ -85,7 +84,11 @@ class LogMelEncoder:
             window = np.pad(window, (0, _FRAME - len(window)))
         # Zeros up to the length of the transform: scipy's own padding takes longer.
         frames = np.zeros((_N_SEGMENTS * _FRAMES_PER_SEGMENT, _FFT), np.float32)
-        framed = sliding_window_view(window, _FRAME)[_frame_starts(len(window))]
+        # Views of every frame; as_strided makes the same and takes longer than to copy them.
+        window = np.ascontiguousarray(window)
+        n_starts, step = len(window) - _FRAME + 1, window.itemsize
+        every = np.ndarray((n_starts, _FRAME), window.dtype, window, strides=(step, step))
+        framed = every[_evenly(0, n_starts - 1, _N_SEGMENTS * _FRAMES_PER_SEGMENT)]
         np.multiply(framed, self._hann, out=frames[:, :_FRAME])
         spectrum = rfft(frames)
         power = np.square(spectrum.real)
@@ -126,8 +129,7 @@ class LogMelEncoder:
         return parts
 
 
-@lru_cache(maxsize=4)
-def _frame_starts(n_samples: int) -> np.ndarray:
-    """Return where in a window each frame starts, ``(100,)``."""
-    n_frames = _N_SEGMENTS * _FRAMES_PER_SEGMENT
-    return np.linspace(0, n_samples - _FRAME, n_frames).round().astype(int)
+@lru_cache(maxsize=8)
+def _evenly(first: int, last: int, n: int) -> np.ndarray:
+    """Return ``n`` whole numbers from the first to the last."""
+    return np.linspace(first, last, n).round().astype(int)
