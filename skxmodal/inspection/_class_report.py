@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix, f1_score
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 
+from ..classification._labels import plain_labels, split_labels
 from ..modalities import present_rows, select_modality
 from ..utils import check_choice
 from ._style import COLOURS, WIDTH, bare, figure_axes, listed
@@ -25,7 +26,8 @@ class ClassReportDisplay:
     Parameters
     ----------
     f1 : dict of str to array-like of shape (n_classes,)
-        F1 of each class, by modality.
+        F1 of each class, by modality; ``NaN`` for a class that was neither there nor predicted,
+        which no mean counts.
     confusion : dict of str to array-like of shape (n_classes, n_classes)
         Counts, true classes in rows, by modality.
     labels : sequence
@@ -103,7 +105,7 @@ class ClassReportDisplay:
             )
         f1, confusion = {}, {}
         for name, (y_true, y_pred) in predictions.items():
-            f1[name] = f1_score(y_true, y_pred, labels=labels, average=None, zero_division=0)
+            f1[name] = f1_score(y_true, y_pred, labels=labels, average=None, zero_division=np.nan)
             confusion[name] = confusion_matrix(y_true, y_pred, labels=labels)
         names = labels if display_labels is None else display_labels
         return cls(f1, confusion, [str(name) for name in names])
@@ -129,7 +131,7 @@ class ClassReportDisplay:
         X : DataFrame or array of shape (n_samples, n_features)
             Test rows.
         y : array-like of shape (n_samples,)
-            Their classes.
+            Their classes; rows without (-1, ``NaN`` or ``None``) are left out.
         targets : sequence of str, default=None
             Modalities to test on; ``None`` means all.
         labels, display_labels
@@ -141,15 +143,18 @@ class ClassReportDisplay:
         -------
         display : ClassReportDisplay
         """
-        y = np.asarray(y)
+        check_consistent_length(X, y)
+        y, labelled = split_labels(y)
         present = present_rows(X, modalities=modalities)
         predictions = {}
         for name in present if targets is None else targets:
             if name not in present or not present[name].any():
                 raise ValueError(f"no test row has the modality {name!r}")
-            rows = np.flatnonzero(present[name])
+            rows = np.flatnonzero(present[name] & labelled)
+            if not len(rows):
+                raise ValueError(f"no test row with the modality {name!r} has a label")
             alone = select_modality(_safe_indexing(X, rows), name, modalities=modalities)
-            predictions[name] = (y[rows], estimator.predict(alone))
+            predictions[name] = (plain_labels(y[rows]), estimator.predict(alone))
         return cls.from_predictions(predictions, labels=labels, display_labels=display_labels)
 
     def confusions(self, modality: str, n: int = 3) -> list[tuple[str, str, float]]:
@@ -188,9 +193,9 @@ class ClassReportDisplay:
         for name, values in self.f1.items():
             scores = np.asarray(values)
             text = (
-                f"tested on {name}, macro F1 is {scores.mean():.2f}, best for "
-                f"{self.labels[int(scores.argmax())]} ({scores.max():.2f}), worst for "
-                f"{self.labels[int(scores.argmin())]} ({scores.min():.2f})"
+                f"tested on {name}, macro F1 is {np.nanmean(scores):.2f}, best for "
+                f"{self.labels[int(np.nanargmax(scores))]} ({np.nanmax(scores):.2f}), worst for "
+                f"{self.labels[int(np.nanargmin(scores))]} ({np.nanmin(scores):.2f})"
             )
             worst = self.confusions(name, 1)
             if worst:
@@ -250,7 +255,10 @@ class ClassReportDisplay:
             scores = np.asarray(values)
             bare(left, grid="x")
             self.bars_[name] = left.barh(np.arange(n), scores, color=COLOURS[0], height=0.72)
-            mean = float(scores.mean())
+            for row in np.flatnonzero(np.isnan(scores)):
+                # A bar of length 0 would say that the class is never recognised.
+                left.text(0.02, row, "not tested", va="center", fontsize=size, color="#666666")
+            mean = float(np.nanmean(scores))
             left.axvline(mean, color="black", linestyle="--", linewidth=1)
             left.set_yticks(range(n), [str(label) for label in self.labels], fontsize=size)
             left.set(xlim=(0, 1), ylim=(n - 0.5, -0.5), xlabel=f"F1 (mean {mean:.2f}, dashed)")

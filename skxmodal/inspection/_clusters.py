@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing, check_consistent_length
 
+from ..classification._labels import plain_labels, split_labels
 from ..metrics import ClusterDistances, cluster_distances
 from ..modalities import melt_modalities
 from ..utils import check_choice
@@ -102,7 +104,7 @@ class ClusterDistanceDisplay:
         X : DataFrame or array of shape (n_samples, n_features)
             Test rows.
         y : array-like of shape (n_samples,)
-            Class of each row.
+            Class of each row; rows without (-1, ``NaN`` or ``None``) are left out.
         metric : str, default="euclidean"
             As in :func:`~skxmodal.metrics.cluster_distances`.
         modalities : "auto", "halves" or dict of str to int, default="auto"
@@ -112,7 +114,14 @@ class ClusterDistanceDisplay:
         -------
         display : ClusterDistanceDisplay
         """
-        long, labels, modality = melt_modalities(X, y, modalities=modalities)
+        check_consistent_length(X, y)
+        y, labelled = split_labels(y)
+        rows = np.flatnonzero(labelled)
+        if not len(rows):
+            raise ValueError("no row has a label: there are no classes whose distances to show")
+        long, labels, modality = melt_modalities(
+            _safe_indexing(X, rows), plain_labels(y[rows]), modalities=modalities
+        )
         return cls.from_distances(
             {
                 name: cluster_distances(

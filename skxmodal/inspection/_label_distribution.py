@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from scipy.stats import spearmanr
 
 from ..media import is_missing
@@ -88,7 +89,8 @@ class LabelDistributionDisplay:
         ----------
         y : array-like of shape (n_samples,), or of collections of labels
             Labels; a row with several counts for each. Those that mark a row without label
-            (``None``, ``NaN``, -1) are left out.
+            (``None``, ``NaN``, -1) are left out. An indicator matrix counts its columns, by
+            their names if it is a DataFrame.
         labels : sequence, or dict of label to str, default=None
             Classes to show, in that order, also those that do not occur; a dict gives names to
             them. ``None`` takes all that occur, sorted.
@@ -103,8 +105,9 @@ class LabelDistributionDisplay:
             When no row has a label, or none of those asked for.
         """
         counts: Counter[Any] = Counter()
-        for row in y.tolist() if isinstance(y, np.ndarray) else y:
-            of_row = [row] if isinstance(row, str) or not hasattr(row, "__iter__") else set(row)
+        for row in _rows_of_labels(y):
+            alone = isinstance(row, str | bytes) or not hasattr(row, "__iter__")
+            of_row = [row] if alone else set(row)
             counts.update(label for label in of_row if not is_missing(label) and label != -1)
         if labels is None:
             labels = sorted(counts)
@@ -230,6 +233,9 @@ class LabelDistributionDisplay:
             # A bar of a logarithmic axis starts below the smallest count, wherever that is.
             self.ax_.set_xlim(left=0.5)
         self.ax_.bar_label(self.bars_, [f"{count:,}" for count in counts[order]], padding=3)
+        # What an earlier call wrote is not in this picture.
+        for name in ("rank_correlation_", "text_"):
+            self.__dict__.pop(name, None)
         self.ax_.margins(x=0.12)
         if per_class_scores is not None:
             self.rank_correlation_ = self.rank_correlation(per_class_scores)
@@ -242,3 +248,23 @@ class LabelDistributionDisplay:
                 fontsize=10,
             )
         return self
+
+
+def _rows_of_labels(y: Any) -> Iterable[Any]:
+    """Return the labels of each row: of an indicator matrix, the columns that are set."""
+    y = y.toarray() if sparse.issparse(y) else y
+    columns = getattr(y, "columns", None)
+    matrix = np.asarray(y) if columns is not None or isinstance(y, np.ndarray) else None
+    if matrix is None or matrix.ndim < 2:
+        return y if matrix is None else matrix.tolist()
+    if matrix.shape[1] == 1:
+        return matrix.ravel().tolist()
+    if matrix.dtype.kind in "biuf" and np.isin(matrix, (0, 1)).all():
+        names = list(range(matrix.shape[1]) if columns is None else columns)
+        return [[names[column] for column in np.flatnonzero(row)] for row in matrix]
+    if columns is not None:
+        raise ValueError(
+            f"y is a table of {matrix.shape[1]} columns but no indicator matrix of zeros and ones: "
+            "pass the column of the labels"
+        )
+    return matrix.tolist()

@@ -117,7 +117,8 @@ class NeighboursDisplay:
         gallery : DataFrame of shape (n_samples, n_modalities)
             Media table of what was indexed, row by row.
         y_query, y_gallery : array-like, default=None
-            Labels; with both, finds are marked as right or wrong.
+            Labels; with both, finds are marked as right or wrong. Rows without (-1, ``NaN`` or
+            ``None``) are neither.
         embeddings : table of as many rows as ``X_query``, default=None
             What the retriever reads for these rows, when it was fitted on embeddings;
             ``None`` hands it the media.
@@ -166,12 +167,18 @@ class NeighboursDisplay:
                 if rows is None
                 else rows
             )
+            for row in chosen:
+                if not (0 <= row < len(present[source]) and present[source][row]):
+                    raise ValueError(f"row {row} of X_query has no {source} to search with")
             alone = select_modality(_safe_indexing(table, chosen), source)
             far, found = retriever.kneighbors(alone, n_neighbors, target=target)
             distances.append(far)
             for row, indices in zip(chosen, found):
                 queries.append(read(X_query, source, int(row), y_query))
-                neighbours.append([read(gallery, target, int(i), y_gallery) for i in indices])
+                # An approximate index fills up with -1 where it finds fewer.
+                neighbours.append(
+                    [read(gallery, target, int(i), y_gallery) for i in indices if i >= 0]
+                )
         return cls(queries, neighbours, np.concatenate(distances))
 
     def precision(self) -> float:
@@ -264,7 +271,7 @@ class _Reader:
     def __call__(self, table: Any, modality: str, row: int, y: Any) -> Tile:
         """Decode one cell."""
         cell = table[modality].iloc[row] if hasattr(table, "iloc") else table[modality][row]
-        label = None if y is None else str(y.iloc[row] if hasattr(y, "iloc") else y[row])
+        label = None if y is None else _label_of(y, row)
         if is_missing(cell):
             raise ValueError(f"row {row} has no {modality} to show")
         if modality in self.sounds:
@@ -272,6 +279,12 @@ class _Reader:
             seconds = len(samples) / _SAMPLE_RATE
             return Tile(modality, row, label, spectrogram(samples), seconds)
         return Tile(modality, row, label, _shrink(read_image(cell)))
+
+
+def _label_of(y: Any, row: int) -> str | None:
+    """Return the label of a row as it is written; ``None`` for a row without."""
+    label = y.iloc[row] if hasattr(y, "iloc") else y[row]
+    return None if is_missing(label) or label == -1 else str(label)
 
 
 def spectrogram(samples: np.ndarray) -> np.ndarray:
@@ -298,10 +311,12 @@ def _draw(candidates: np.ndarray, n: int, y: Any, random: np.random.RandomState)
     shuffled = random.permutation(candidates)
     if y is None:
         return shuffled[:n]
-    labels = np.asarray(y)[shuffled]
-    _, first = np.unique(labels, return_index=True)
     of_new_class = np.zeros(len(shuffled), dtype=bool)
-    of_new_class[first] = True
+    seen: set[str | None] = {None}
+    for place, row in enumerate(shuffled):
+        label = _label_of(y, int(row))
+        of_new_class[place] = label not in seen
+        seen.add(label)
     return np.concatenate([shuffled[of_new_class], shuffled[~of_new_class]])[:n]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import norm
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from ..metrics import ExactMatch, random_ndcg, retrieval_ndcg_score
+from ..metrics._labels import labelled_rows
 from ..modalities import melt_modalities
 from ._style import (
     BASELINE_COLOURS,
@@ -120,6 +122,8 @@ class RetrievalDisplay:
                     f"the scores of {name!r} are for the directions {list(of_system)}, those of "
                     f"others for {directions}"
                 )
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
         quantile = norm.ppf(0.5 + confidence / 2)
         means: dict[Direction, np.ndarray] = {}
         intervals: dict[Direction, np.ndarray] = {}
@@ -150,7 +154,7 @@ class RetrievalDisplay:
         y: Any,
         *,
         relevance: Any = None,
-        k: int = 30,
+        k: int | None = 30,
         gain: str = "exponential",
         baselines: Mapping[str, Any] | None = None,
         modalities: Any = "auto",
@@ -166,12 +170,14 @@ class RetrievalDisplay:
             Rows with all modalities; a dict gives every estimator its own table (of other
             encoders, for example), all of the same rows.
         y : array-like of shape (n_samples,) or collections of labels
-            Labels, which grade the retrieval.
+            Labels, which grade the retrieval, as in
+            :func:`~skxmodal.metrics.retrieval_ndcg_score`; rows without (-1, ``NaN`` or ``None``)
+            are left out.
         relevance : relevance, default=None
             As in :func:`~skxmodal.metrics.retrieval_ndcg_score`; ``None`` is
             :class:`~skxmodal.metrics.ExactMatch`.
-        k : int, default=30
-            How many of the nearest count.
+        k : int or None, default=30
+            How many of the nearest count; ``None`` counts all.
         gain : {"exponential", "linear"}, default="exponential"
             As in :func:`~skxmodal.metrics.retrieval_ndcg_score`.
         baselines : dict, default=None
@@ -186,13 +192,16 @@ class RetrievalDisplay:
         display : RetrievalDisplay
         """
         relevance = ExactMatch() if relevance is None else relevance
-        labels = list(y)
+        labelled = np.flatnonzero(labelled_rows(y))
+        if not len(labelled):
+            raise ValueError("no row has a label: there is nothing to grade the retrieval by")
         found: dict[str, dict[Direction, Any]] = {}
         chance: dict[Direction, float] = {}
         for name, estimator in estimators.items():
             table = X[name] if isinstance(X, Mapping) else X
+            check_consistent_length(table, y)
             long, rows, modality = melt_modalities(
-                table, np.arange(len(labels)), modalities=modalities
+                _safe_indexing(table, labelled), labelled, modalities=modalities
             )
             joint = np.asarray(estimator.transform(long))
             found[name] = {}
@@ -200,7 +209,7 @@ class RetrievalDisplay:
             for direction in [(a, b) for a in names for b in names if a != b]:
                 queries, gallery = (modality == kind for kind in direction)
                 y_query, y_gallery = (
-                    [labels[row] for row in rows[which]] for which in (queries, gallery)
+                    _safe_indexing(y, rows[which]) for which in (queries, gallery)
                 )
                 found[name][direction] = retrieval_ndcg_score(
                     joint[queries],
@@ -220,7 +229,7 @@ class RetrievalDisplay:
             found,
             baselines={"random order": chance, **(baselines or {})},
             confidence=confidence,
-            metric=f"NDCG@{k}",
+            metric="NDCG" if k is None else f"NDCG@{k}",
         )
 
     def best(self) -> tuple[str, float]:
@@ -232,7 +241,7 @@ class RetrievalDisplay:
         score : float
         """
         means = np.mean([np.asarray(values) for values in self.scores.values()], axis=0)
-        index = int(means.argmax())
+        index = int(np.where(np.isnan(means), -np.inf, means).argmax())
         return self.systems[index], float(means[index])
 
     def describe(self) -> str:

@@ -71,7 +71,7 @@ class TransferCurveDisplay:
         -------
         display : TransferCurveDisplay
         """
-        if not curves:
+        if not _each(curves):
             raise ValueError("curves is empty: there is no system to show")
         scorings = {curve.scoring for _, curve in _each(curves)}
         if len(scorings) > 1:
@@ -254,6 +254,8 @@ class TransferCurveDisplay:
             }
             sizes = np.unique(np.concatenate([curve.sizes for curve in (grown or curves).values()]))
             even = _is_even(sizes, kind, spacing)
+            # Of the panel, not of a curve: boxes of few sizes keep their place and width.
+            step = 1.0 if even else _step(sizes)
             for name, curve in curves.items():
                 colour = COLOURS[styles[name] % len(COLOURS)]
                 if name not in grown:
@@ -281,12 +283,11 @@ class TransferCurveDisplay:
                         where[known], *ends[known].T, color=colour, alpha=0.2, linewidth=0
                     )
                 else:
-                    shift = (place - (len(grown) - 1) / 2) * 0.8 / len(grown)
-                    self.bands_[target, name] = _boxes(
-                        axes, where[known], shift, 0.7 / len(grown), curve.scores[known], colour
-                    )
-                    step = _step(where[known])
-                    self.lines_[target, name].set_xdata(where[known] + shift * step)
+                    shift = (place - (len(grown) - 1) / 2) * 0.8 / len(grown) * step
+                    places, width = where[known] + shift, 0.7 / len(grown) * step
+                    scores = curve.scores[known]
+                    self.bands_[target, name] = _boxes(axes, places, width, scores, colour)
+                    self.lines_[target, name].set_xdata(places)
             _label_sizes(axes, sizes, even)
             axes.set(title=f"tested on {target}", xlabel=f"labelled {target} samples mixed in")
             if panel == 0 or ax is not None:
@@ -296,11 +297,8 @@ class TransferCurveDisplay:
 
     def _finish(self, ax: Any, annotate: bool) -> None:
         """Add what concerns all panels: limits, notes and the legend."""
-        low = min(
-            float(np.nanmin(curve.scores))
-            for _, curve in _each(self.curves)
-            if not np.isnan(curve.scores).all()
-        )
+        scores = np.concatenate([curve.scores.ravel() for _, curve in _each(self.curves)])
+        low = np.min(scores[~np.isnan(scores)], initial=0)
         for axes in self.axes_:
             axes.set_ylim(bottom=0 if low >= 0 else None)
         if annotate:
@@ -326,7 +324,7 @@ class TransferCurveDisplay:
                 frameon=False,
             )
         else:
-            self.axes_[-1].legend(frameon=False)
+            self.axes_[-1].legend(lines.values(), lines.keys(), frameon=False)
 
     def _by_target(self) -> dict[str, dict[str, TransferCurve]]:
         """Return the curves by target, then system."""
@@ -380,15 +378,14 @@ def _step(where: np.ndarray) -> float:
     return float(np.diff(where).min()) if len(where) > 1 else 1.0
 
 
-def _boxes(
-    axes: Any, where: np.ndarray, shift: float, width: float, scores: np.ndarray, colour: str
-) -> Any:
-    """Draw a box for each size, in steps of the axis."""
-    step = _step(where)
+def _boxes(axes: Any, places: np.ndarray, width: float, scores: np.ndarray, colour: str) -> Any:
+    """Draw a box for each size."""
+    if not len(places):
+        return {}
     return axes.boxplot(
         [row[~np.isnan(row)] for row in scores],
-        positions=where + shift * step,
-        widths=width * step,
+        positions=places,
+        widths=width,
         manage_ticks=False,
         patch_artist=True,
         boxprops={"facecolor": colour, "alpha": 0.45, "edgecolor": colour},

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from ..utils._embedding_rows import check_embeddings
+from ._labels import labelled_rows
 
 _METRICS = ("euclidean", "cosine", "cityblock", "sqeuclidean")
 
@@ -67,21 +68,22 @@ class ClusterDistances:
     def class_ratio(self) -> float:
         """Mean distance within classes across modalities, over the mean between classes.
 
-        Below 1 where a space is ordered by class, near 0 where modalities coincide.
+        Below 1 where a space is ordered by class, near 0 where modalities coincide; ``NaN`` where
+        all classes coincide.
         """
         same_class = self.label[:, None] == self.label[None, :]
         other_modality = self.modality[:, None] != self.modality[None, :]
         within, between = self.distances[same_class & other_modality], self.distances[~same_class]
         if within.size == 0 or between.size == 0:
             raise ValueError("class_ratio needs two classes, and one with two modalities.")
-        return float(within.mean() / between.mean())
+        return float(within.mean() / between.mean()) if between.any() else float("nan")
 
     @property
     def modality_gap(self) -> float:
         """Mean distance between the centres of the modalities.
 
         The centre of a modality is the mean of its class centroids, so that the balance of
-        classes does not matter.
+        classes does not matter. Distances of centres are Euclidean, whatever ``metric`` was.
         """
         names = np.unique(self.modality)
         if len(names) < 2:
@@ -105,7 +107,7 @@ def cluster_distances(
         Embeddings, one row per sample and modality, such as a joint space of
         :func:`skxmodal.modalities.melt_modalities`.
     y : array-like of shape (n_samples,)
-        Class of each row.
+        Class of each row; a row without label (-1, ``NaN`` or ``None``) is an error.
     modality : array-like of shape (n_samples,)
         Modality of each row.
     metric : {"euclidean", "cosine", "cityblock", "sqeuclidean"}, default="euclidean"
@@ -138,6 +140,11 @@ def cluster_distances(
         column = np.asarray(values)
         if column.shape != (len(Z),):
             raise ValueError(f"Z has {len(Z)} rows, {name} has shape {column.shape}.")
+        if name == "y" and not (labelled := labelled_rows(column)).all():
+            row = int(np.argmin(labelled))
+            raise ValueError(
+                f"Row {row} of y has no label ({column[row]}): leave out unlabelled rows."
+            )
         columns.append(np.unique(column, return_inverse=True))
     (classes, label_codes), (names, modality_codes) = columns
     cells = modality_codes * len(classes) + label_codes

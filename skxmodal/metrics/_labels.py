@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 _UNLABELLED = -1
+_MISSING_AS_TEXT = {"-1", "nan", "None", "<NA>"}
 
 LabelSet = tuple[Hashable, ...]
 
@@ -83,18 +85,29 @@ def _group_sets(rows: list[Any], name: str) -> GroupedLabels:
     known: dict[frozenset[Hashable], int] = {}
     seen: dict[tuple[Any, ...], int] = {}
     codes = np.empty(len(rows), dtype=np.intp)
+    lengths, repeats = set(), False
     for i, row in enumerate(rows):
         if isinstance(row, str | bytes) or not isinstance(row, Iterable):
             raise TypeError(
                 f"Row {i} of {name} is {row!r}, others are collections of labels: make all alike."
             )
         written = tuple(row)
-        code = seen.get(written)
+        try:
+            code = seen.get(written)
+        except TypeError as error:
+            raise TypeError(f"Row {i} of {name} holds what cannot be a label ({error}).") from error
         if code is None:
             labels = frozenset(x.item() if isinstance(x, np.generic) else x for x in written)
             _check_set(labels, f"Row {i} of {name}")
             code = seen[written] = known.setdefault(labels, len(known))
+            lengths.add(len(written))
+            repeats |= len(labels) < len(written)
         codes[i] = code
+    if repeats and len(lengths) == 1 and all(labels <= {0, 1} for labels in known):
+        raise ValueError(
+            f"{name} is a list of rows of zeros and ones, as of an indicator matrix, but lists are "
+            f"read as label sets: pass np.asarray({name})."
+        )
     # Sorted by text, so that sums over a set have one order whatever the hash seed.
     return GroupedLabels(codes, [tuple(sorted(labels, key=repr)) for labels in known])
 
@@ -132,14 +145,26 @@ def _check_set(labels: frozenset[Hashable], where: str) -> None:
         raise ValueError(f"{where} has a missing label: leave out unlabelled rows.")
 
 
+def refuse_missing_as_text(y: Any, name: str) -> None:
+    """Raise for missing labels that numpy turned into text when it joined them with strings."""
+    if sparse.issparse(y) or getattr(y, "ndim", 1) == 2 or hasattr(y, "columns"):
+        return
+    for row, label in enumerate(y):
+        if isinstance(label, str) and label in _MISSING_AS_TEXT:
+            raise ValueError(
+                f"The label {str(label)!r} of row {row} of {name} is a missing label turned into "
+                "text: mark rows without a label by None."
+            )
+
+
 def _is_missing(label: object) -> bool:
     """Tell whether a label stands for no label."""
-    return label is None or (isinstance(label, float) and np.isnan(label)) or str(label) == "<NA>"
+    return label is None or (isinstance(label, Real) and label != label) or str(label) == "<NA>"
 
 
 def _is_unlabelled(label: object) -> bool:
     """Tell the number that stands for no label."""
-    return isinstance(label, int | np.integer) and label == _UNLABELLED
+    return isinstance(label, Real) and label == _UNLABELLED
 
 
 def labelled_rows(y: Any) -> np.ndarray:

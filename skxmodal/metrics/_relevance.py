@@ -6,7 +6,7 @@ two samples in the table it returns, so that nothing ever has the size queries x
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -182,6 +182,9 @@ class TaxonomyRelevance:
 
     def _id_of(self, label: Hashable) -> Any:
         """Return the taxonomy's id of a label."""
+        if isinstance(label, float) and label.is_integer() and self.classes is not None:
+            # Integers that stood beside NaN, by which numpy turned them into floats.
+            label = int(label)
         if self.classes is not None and isinstance(label, int | np.integer):
             if not 0 <= label < len(self.classes):
                 raise ValueError(
@@ -222,8 +225,8 @@ class PrecomputedRelevance:
         self._values = values
         named = hasattr(table, "columns") and hasattr(table, "index")
         numbers = range(len(values))
-        self._rows = {label: i for i, label in enumerate(table.index if named else numbers)}
-        self._columns = {label: i for i, label in enumerate(table.columns if named else numbers)}
+        self._rows = _positions_of(table.index if named else numbers, "rows")
+        self._columns = _positions_of(table.columns if named else numbers, "columns")
 
     def __repr__(self) -> str:
         """Return the size of the table."""
@@ -258,6 +261,15 @@ class PrecomputedRelevance:
             ) from None
 
 
+def _positions_of(labels: Iterable[Hashable], which: str) -> dict[Hashable, int]:
+    """Return where each label stands; a label that stands twice has no one relevance."""
+    index: dict[Hashable, int] = {}
+    for position, label in enumerate(labels):
+        if index.setdefault(label, position) != position:
+            raise ValueError(f"Two {which} of the relevance table are called {label!r}.")
+    return index
+
+
 def _membership(sets: Sequence[LabelSet], vocabulary: dict[Hashable, int]) -> sparse.csr_array:
     """Return the indicator matrix of sets, adding new labels to the vocabulary."""
     columns = [vocabulary.setdefault(x, len(vocabulary)) for labels in sets for x in labels]
@@ -275,6 +287,9 @@ def _aggregate_pairs(
     reduce = _AGGREGATES[aggregate].reduceat
     row_starts, flat_rows = _flatten(rows)
     column_starts, flat_columns = _flatten(columns)
+    # A block of queries has few of the labels of a large table.
+    used, flat_rows = np.unique(flat_rows, return_inverse=True)
+    values = values[used]
     # First over the few distinct labels of the gallery sets, then over the rows, in blocks.
     wide = np.empty((len(values), len(columns)))
     step = max(1, _BLOCK_ENTRIES // max(1, len(flat_columns)))

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 
-from ..modalities import present_rows, select_modality
+from ..modalities import _is_media_table, present_rows, select_modality
 from ..utils import VersionedState
-from ._labels import labelled_rows
+from ._labels import labelled_rows, refuse_missing_as_text
 from ._ndcg import retrieval_ndcg_score
 from ._relevance import ExactMatch, Relevance
 
@@ -101,11 +101,19 @@ class RetrievalScorer(VersionedState, BaseEstimator):
                 f"The retrieval scorer needs an estimator that transforms to a joint space; "
                 f"{type(estimator).__name__} has no transform."
             )
+        if self.source == self.target:
+            raise ValueError(
+                f"source and target are both {self.source!r}: every query would find itself."
+            )
         n_rows = X.shape[0]
         labels = np.arange(n_rows) if y is None else y
         length = labels.shape[0] if hasattr(labels, "shape") else len(labels)
         if length != n_rows:
             raise ValueError(f"X has {n_rows} rows, y has {length}.")
+        if sample_weight is not None and np.shape(sample_weight) != (n_rows,):
+            raise ValueError(
+                f"X has {n_rows} rows, sample_weight has shape {np.shape(sample_weight)}."
+            )
         modalities = self._layout(estimator, X)
         present = present_rows(X, modalities=modalities)
         for name in (self.source, self.target):
@@ -114,6 +122,7 @@ class RetrievalScorer(VersionedState, BaseEstimator):
             if not present[name].any():
                 raise ValueError(f"No row of X has the modality {name!r}.")
         if y is not None:
+            refuse_missing_as_text(labels, "y")
             labelled = labelled_rows(labels)
             present = {name: rows & labelled for name, rows in present.items()}
             for name in (self.source, self.target):
@@ -136,11 +145,14 @@ class RetrievalScorer(VersionedState, BaseEstimator):
 
     def _layout(self, estimator: Any, X: Any) -> Any:
         """Return the layout of X: as told, by its column names, or as the estimator found it."""
-        if self.modalities != "auto" or hasattr(X, "columns"):
-            return self.modalities
         found = getattr(estimator, "modalities_", None)
-        if found is None:
+        if self.modalities != "auto" or found is None:
             return self.modalities
+        if hasattr(X, "columns"):
+            # Named columns tell their modalities, by prefixes or as those of a media table.
+            named = not _is_media_table(X, "auto") or set(map(str, X.columns)) <= set(found)
+            if named:
+                return self.modalities
         return {name: columns.stop - columns.start for name, columns in found.items()}
 
     def _accept_sample_weight(self) -> bool:

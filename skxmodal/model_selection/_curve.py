@@ -27,8 +27,8 @@ class TransferCurve:
     fit_times, score_times : float ndarray of shape (n_sizes, n_repeats)
         Seconds.
     n_source : int
-        How many labelled samples of the source were trained on, counted by modality: a row with
-        two source modalities is two samples.
+        How many labelled samples of the source were trained on (with ``cv``: in the first fold),
+        counted by modality: a row with two source modalities is two samples.
     n_test : int
         How many test rows gave each score (with ``cv``: all folds together).
     scoring : str

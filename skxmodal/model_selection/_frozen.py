@@ -89,7 +89,9 @@ def project_once(
     (width,) = widths_found
     projected = {}
     for which, part in parts.items():
-        table = np.full((lengths[which], len(names) * width), np.nan, dtype=np.float32)
+        # A joint space of float64 keeps its digits, which the classifier may see.
+        dtype = np.result_type(np.float32, *(joint.dtype for _, joint in part.values()))
+        table = np.full((lengths[which], len(names) * width), np.nan, dtype=dtype)
         for index, name in enumerate(names):
             if name in part:
                 rows, joint = part[name]

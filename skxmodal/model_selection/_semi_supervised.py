@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.utils import _safe_indexing
+from sklearn.utils import check_consistent_length
 
 from ..classification._labels import plain_labels, split_labels
 
@@ -18,6 +18,10 @@ class SemiSupervisedSplit(GroupsConsumerMixin, BaseCrossValidator):
 
     Pairs without labels teach a joint space whatever fold is tested, and can test nothing. With
     any other splitter they would be test rows, on which every prediction is wrong.
+
+    Where ``cv`` keeps groups apart, rows without a label are kept apart too: those of a test
+    set's groups are not in its training set, which would else know a speaker, say, that it is to
+    meet for the first time.
 
     A row has no label where ``y`` is -1, ``NaN``, ``None`` or ``pandas.NA``, as for
     :class:`~skxmodal.classification.ModalityAgnosticClassifier`. Test sets do not cover the whole
@@ -68,16 +72,24 @@ class SemiSupervisedSplit(GroupsConsumerMixin, BaseCrossValidator):
         Yields
         ------
         train, test : int arrays
-            Row numbers; those without a label are in every ``train``.
+            Row numbers; those without a label are in every ``train``, unless the groups of
+            ``train`` and ``test`` differ and theirs is one of ``test``.
 
         Raises
         ------
         ValueError
-            When there are no labels, or ``cv`` cannot split them.
+            When there are no labels, lengths differ, or ``cv`` cannot split them.
         """
-        splitter, rows, labels, unlabelled, groups = self._labelled(y, groups)
-        for train, test in splitter.split(rows.reshape(-1, 1), labels, groups):
-            yield np.sort(np.concatenate([rows[train], unlabelled])), rows[test]
+        check_consistent_length(X, y, groups)
+        splitter, rows, labels, unlabelled, of_labelled = self._labelled(y, groups)
+        of_unlabelled = [] if groups is None else np.asarray(groups)[unlabelled].tolist()
+        for train, test in splitter.split(rows.reshape(-1, 1), labels, of_labelled):
+            taken = unlabelled
+            if of_labelled is not None:
+                tested = set(of_labelled[test].tolist())
+                if tested.isdisjoint(of_labelled[train].tolist()):
+                    taken = unlabelled[[group not in tested for group in of_unlabelled]]
+            yield np.sort(np.concatenate([rows[train], taken])), rows[test]
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Return the number of splits.
@@ -109,6 +121,6 @@ class SemiSupervisedSplit(GroupsConsumerMixin, BaseCrossValidator):
             raise ValueError("no row has a label: there is nothing to split")
         labels = plain_labels(y[rows])
         if groups is not None:
-            groups = _safe_indexing(groups, rows)
+            groups = np.asarray(groups)[rows]
         splitter = check_cv(self.cv, labels, classifier=True)
         return splitter, rows, labels, np.flatnonzero(~labelled), groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,8 @@ def transfer_curve(
     share to the others.
 
     **Unlabelled rows** are passed on as they are, pairs included: they may teach the joint
-    space, but the estimator must know the label -1. What is hidden teaches nothing, so that a
+    space, but the estimator must know the label -1. Where ``cv`` keeps groups apart, those of
+    the groups tested are left out. What is hidden teaches nothing, so that a
     joint space which is not frozen is fitted anew from what is visible.
 
     **Speed.** When the joint space of a
@@ -180,14 +182,16 @@ def transfer_curve(
     """
     check_number("n_repeats", n_repeats, integer=True, low=1)
     check_n_jobs(n_jobs)
-    if error_score != "raise" and isinstance(error_score, str):
+    if error_score != "raise" and not isinstance(error_score, Real):
         raise ValueError(f"error_score must be 'raise' or a number, got {error_score!r}")
+    if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
+        raise TypeError(f"scoring must be the name of one score or a callable, got {scoring!r}")
     if (X_test is None) != (y_test is None):
         raise ValueError("give both X_test and y_test, or neither to split X by cv")
     if X_test is not None and cv is not None:
         raise ValueError("give either X_test or cv: rows are tested on one or the other")
     y, labelled = split_labels(y)
-    check_consistent_length(X, y)
+    check_consistent_length(X, y, groups)
     scorer = check_scoring(estimator, scoring)
     tables: dict[str, Any] = {"train": X}
     if X_test is not None:
@@ -215,10 +219,11 @@ def transfer_curve(
                 modalities,
             )
         )
-        folds = [(np.flatnonzero(labelled), tested)]
+        folds = [(np.arange(len(y)), tested)]
     else:
-        folds = list(folds_of(estimator, rows, cv, groups))
-    available = [np.flatnonzero(mask_of(train, len(y)) & present[target]) for train, _ in folds]
+        folds = list(folds_of(rows, cv, groups))
+    eligible = labelled & present[target]
+    available = [np.flatnonzero(mask_of(train, len(y)) & eligible) for train, _ in folds]
     n_available = min(len(found) for found in available)
     if n_available == 0:
         raise ValueError(f"no labelled training row has the target modality {target!r}")
@@ -229,9 +234,17 @@ def transfer_curve(
     for fold, (train, tested) in enumerate(folds):
         for repeat in range(n_repeats):
             order = available[fold][balanced_order(y[available[fold]].astype(str), random)]
-            seed = random.randint(MAX_SEED) if reseed else None
+            # Drawn in any case, so that the draws of samples do not depend on it.
+            seed = random.randint(MAX_SEED)
             tasks += [
-                Task(index, fold * n_repeats + repeat, train, order[:size], tested, seed)
+                Task(
+                    index,
+                    fold * n_repeats + repeat,
+                    train,
+                    order[:size],
+                    tested,
+                    seed if reseed else None,
+                )
                 for index, size in enumerate(counts)
             ]
     # The largest fits first: no worker is left with a long one at the end.
@@ -243,8 +256,8 @@ def transfer_curve(
     for task, outcome in zip(tasks, outcomes):
         cell = task.size_index, task.column
         scores[cell], fit_times[cell], score_times[cell] = outcome[:3]
-    report_failures([error for *_, error in outcomes if error], len(tasks), error_score)
-    first = mask_of(folds[0][0], len(y))
+    report_failures(outcomes, error_score)
+    first = mask_of(folds[0][0], len(y)) & labelled
     return TransferCurve(
         target=target,
         source=sources,

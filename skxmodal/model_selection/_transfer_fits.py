@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..modalities import present_rows
 from ..utils import progress_bar
 from ._draws import hide_cells
+from ._semi_supervised import SemiSupervisedSplit
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -41,12 +41,13 @@ class TrainingRows:
         """Return the rows to train on, and their table with all else hidden."""
         n_rows = len(self.y)
         training, drawing = mask_of(train, n_rows), mask_of(drawn, n_rows)
+        learning = training & self.labelled
         shown = dict.fromkeys(self.present, np.zeros(n_rows, dtype=bool))
         for name in self.source:
-            shown[name] = self.present[name] & training
+            shown[name] = self.present[name] & learning
         shown[self.target] = drawing
         # Unlabelled rows teach the joint space whatever they have.
-        unlabelled = self.used & ~self.labelled
+        unlabelled = self.used & training & ~self.labelled
         shown = {name: mask | (self.present[name] & unlabelled) for name, mask in shown.items()}
         kept = np.flatnonzero(np.any(list(shown.values()), axis=0))
         hidden = {name: ~mask[kept] for name, mask in shown.items()}
@@ -137,21 +138,12 @@ def _reseed(model: Any, seed: int) -> None:
     model.set_params(**{name: random.randint(MAX_SEED) for name in names})
 
 
-def folds_of(
-    estimator: Any, rows: TrainingRows, cv: Any, groups: Any
-) -> Iterable[tuple[np.ndarray, TestRows]]:
+def folds_of(rows: TrainingRows, cv: Any, groups: Any) -> Iterable[tuple[np.ndarray, TestRows]]:
     """Split the labelled rows; yield the training rows and the test table of each fold."""
-    candidates = np.flatnonzero(rows.labelled)
-    labels = plain_labels(rows.y[candidates], np.ones(len(candidates), dtype=bool))
-    splitter = check_cv(cv, labels, classifier=True)
-    of_candidates = None if groups is None else _safe_indexing(groups, candidates)
-    for train, test in splitter.split(candidates.reshape(-1, 1), labels, of_candidates):
+    for train, test in SemiSupervisedSplit(cv).split(rows.X, rows.y, groups):
         known = np.ones(len(test), dtype=bool)
-        X = _safe_indexing(rows.X, candidates[test])
-        yield (
-            candidates[train],
-            TestRows(*only_target(X, labels[test], known, rows.target, rows.modalities)),
-        )
+        X = _safe_indexing(rows.X, test)
+        yield train, TestRows(*only_target(X, rows.y[test], known, rows.target, rows.modalities))
 
 
 def only_target(
@@ -189,10 +181,15 @@ def _of_rows(value: Any, rows: np.ndarray, n_rows: int) -> Any:
     return _safe_indexing(value, rows) if per_row else value
 
 
-def report_failures(errors: list[str], n_fits: int, error_score: float | str) -> None:
+def report_failures(
+    outcomes: list[tuple[float, float, float, str | None]], error_score: float | str
+) -> None:
     """Warn of failed fits; raise when there is nothing else."""
+    errors = [error for *_, error in outcomes if error]
     if not errors:
         return
+    # Where there was nothing to train on, no time was spent.
+    n_fits = sum(seconds > 0 for _, seconds, _, _ in outcomes)
     message = f"{len(errors)} of {n_fits} fits of the transfer curve failed"
     if len(errors) == n_fits:
         raise ValueError(f"{message}. The first error was:\n{errors[0]}")

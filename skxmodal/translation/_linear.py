@@ -41,4 +41,5 @@ class _PixelConvolution(torch.autograd.Function):
         (grad,) = grads
         rows, weight = ctx.saved_tensors
         grad_rows = grad @ weight if ctx.needs_input_grad[0] else None
-        return grad_rows, grad.T @ rows, grad.sum(dim=0)
+        # Transposed, the BLAS is a tenth quicker.
+        return grad_rows, (rows.T @ grad).T, grad.sum(dim=0)

@@ -95,3 +95,28 @@ def test_a_modality_that_no_row_has_is_an_error(three_classes, spaces):
     model.fit(X, y)
     with pytest.raises(ValueError, match="no test row has the modality 'smell'"):
         ClassReportDisplay.from_estimator(model, X, y, targets=["smell"])
+
+
+def test_a_class_that_a_modality_does_not_have_is_no_failure():
+    display = ClassReportDisplay.from_predictions({"audio": (TRUE, TRUE), "image": (SEEN, SEEN)})
+    assert np.isnan(display.f1["image"]).tolist() == [False, False, True]
+    assert "tested on image, macro F1 is 1.00" in display.describe()
+    axes = display.plot().axes_[1, 0]
+    assert axes.get_xlabel() == "F1 (mean 1.00, dashed)"
+    assert [text.get_text() for text in axes.texts] == ["not tested"]
+
+
+@pytest.mark.parametrize("missing", [None, -1, float("nan")])
+def test_rows_without_a_label_are_not_tested(three_classes, spaces, missing):
+    X, y = three_classes
+    model = ModalityAgnosticClassifier(FrozenEstimator(spaces["PCA"]), LogisticRegression())
+    model.fit(X, y)
+    labels = y.astype(object)
+    labels[::4] = missing
+    known = np.arange(len(y)) % 4 > 0
+    display = ClassReportDisplay.from_estimator(model, X, labels)
+    expected = ClassReportDisplay.from_estimator(model, X[known], y[known])
+    assert display.labels == ["cello", "drums", "flute"]
+    assert display.f1["image"].tolist() == expected.f1["image"].tolist()
+    with pytest.raises(ValueError, match="no test row with the modality 'audio' has a label"):
+        ClassReportDisplay.from_estimator(model, X, np.full(len(y), -1))

@@ -107,3 +107,16 @@ def test_an_unknown_order_is_an_error(clusters):
 def test_orders_for_other_panels_are_an_error(clusters):
     with pytest.raises(ValueError, match="sort_by has 2 orders for 1 panels"):
         ClusterDistanceDisplay.from_distances(clusters).plot(sort_by=["class", "class"])
+
+
+@pytest.mark.parametrize("missing", [None, -1, float("nan")])
+def test_rows_without_a_label_make_no_cluster(three_classes, spaces, missing):
+    X, y = three_classes
+    labels = y.astype(object)
+    labels[::4] = missing
+    known = np.arange(len(y)) % 4 > 0
+    display = ClusterDistanceDisplay.from_estimators(spaces, X, labels)
+    expected = ClusterDistanceDisplay.from_estimators(spaces, X[known], y[known])
+    assert display.summary() == expected.summary()
+    with pytest.raises(ValueError, match="no row has a label"):
+        ClusterDistanceDisplay.from_estimators(spaces, X, np.full(len(y), -1))

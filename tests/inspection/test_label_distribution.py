@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.stats import spearmanr
 
 from skxmodal.inspection import LabelDistributionDisplay
@@ -99,3 +101,32 @@ def test_the_rank_correlation_is_written_into_the_picture(display):
 def test_scores_that_do_not_fit_are_an_error(display, scores, message):
     with pytest.raises(ValueError, match=message):
         display.rank_correlation(scores)
+
+
+INDICATOR = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("form", [np.asarray, lambda y: y.astype(bool), sparse.csr_array])
+def test_an_indicator_matrix_counts_its_columns(form):
+    found = LabelDistributionDisplay.from_labels(form(INDICATOR), labels={0: "a", 1: "b", 2: "c"})
+    assert dict(zip(found.labels, found.counts.tolist())) == {"a": 2, "b": 1, "c": 1}
+
+
+def test_a_table_counts_the_columns_that_are_set():
+    found = LabelDistributionDisplay.from_labels(pd.DataFrame(INDICATOR, columns=list("abc")))
+    assert dict(zip(found.labels, found.counts.tolist())) == {"a": 2, "b": 1, "c": 1}
+    column = LabelDistributionDisplay.from_labels(pd.DataFrame({"class": ["a", "b", "a"]}))
+    assert dict(zip(column.labels, column.counts.tolist())) == {"a": 2, "b": 1}
+    with pytest.raises(ValueError, match="table of 2 columns but no indicator matrix"):
+        LabelDistributionDisplay.from_labels(pd.DataFrame({"class": ["a"], "path": ["b"]}))
+
+
+def test_a_label_of_bytes_is_one_label():
+    found = LabelDistributionDisplay.from_labels(np.array([b"ab", b"cd", b"ab"]))
+    assert dict(zip(found.labels, found.counts.tolist())) == {b"ab": 2, b"cd": 1}
+
+
+def test_a_picture_drawn_again_without_scores_tells_of_none(display):
+    before = display.describe()
+    display.plot(per_class_scores=[0.1, 0.2, 0.3])
+    assert display.plot().describe() == before

@@ -125,3 +125,39 @@ def test_a_find_without_the_cell_to_show_is_an_error(retriever, three_classes, m
         NeighboursDisplay.from_retriever(
             retriever, media, gallery, embeddings=X, directions=[("audio", "image")]
         )
+
+
+def test_finds_without_a_label_are_neither_right_nor_wrong(retriever, three_classes, media):
+    _, y = three_classes
+    for missing in (None, -1, float("nan")):
+        labels = y.astype(object)
+        labels[1:] = missing
+        display = shown(
+            retriever, three_classes, media, y_query=labels, y_gallery=labels, n_queries=2
+        )
+        told = {tile.label for found in display.neighbours for tile in found}
+        assert told <= {"cello", None}
+        assert display.queries[0].label == "cello"
+
+
+class FindsOne:
+    """A retriever whose approximate index finds one row of three."""
+
+    def kneighbors(self, X, n_neighbors, target):
+        return np.tile([0.1, np.inf, np.inf], (len(X), 1)), np.tile([4, -1, -1], (len(X), 1))
+
+
+def test_places_that_an_approximate_index_does_not_fill_stay_empty(three_classes, media):
+    display = shown(FindsOne(), three_classes, media, rows=[7], n_neighbors=3)
+    assert [[tile.row for tile in found] for found in display.neighbours] == [[4], [4]]
+
+
+@pytest.mark.parametrize("row", [-1, 0, 500])
+def test_a_row_that_cannot_be_shown_is_named(retriever, three_classes, media, row):
+    X, _ = three_classes
+    queries = media.copy()
+    queries.at[0, "audio"] = None
+    with pytest.raises(ValueError, match=f"row {row} of X_query has no audio to search with"):
+        NeighboursDisplay.from_retriever(
+            retriever, queries, media, embeddings=X, rows=[row], directions=[("audio", "image")]
+        )

@@ -1,5 +1,7 @@
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
 from skxmodal.inspection import RetrievalDisplay
 from skxmodal.metrics import random_ndcg, retrieval_ndcg_score
@@ -87,3 +89,38 @@ def test_no_system_is_an_error():
 def test_systems_with_different_directions_are_an_error():
     with pytest.raises(ValueError, match="the scores of 'b' are for the directions"):
         RetrievalDisplay.from_scores({"a": {THERE: 0.1}, "b": {BACK: 0.1}})
+
+
+def test_an_indicator_matrix_grades_as_its_label_sets_do(three_classes, spaces):
+    X, y = three_classes
+    indicator = (y[:, None] == np.unique(y)).astype(int)
+    expected = RetrievalDisplay.from_estimators(spaces, X, y, k=5)
+    for form in (np.asarray, pd.DataFrame, sparse.csr_array):
+        found = RetrievalDisplay.from_estimators(spaces, X, form(indicator), k=5)
+        assert found.scores[THERE] == pytest.approx(expected.scores[THERE])
+        assert found.baselines["random order"] == pytest.approx(expected.baselines["random order"])
+
+
+@pytest.mark.parametrize("missing", [None, -1, float("nan")])
+def test_rows_without_a_label_are_not_searched(three_classes, spaces, missing):
+    X, y = three_classes
+    labels = y.astype(object)
+    labels[::4] = missing
+    known = np.arange(len(y)) % 4 > 0
+    found = RetrievalDisplay.from_estimators(spaces, X, labels, k=5)
+    expected = RetrievalDisplay.from_estimators(spaces, X[known], y[known], k=5)
+    assert found.scores[BACK].tolist() == expected.scores[BACK].tolist()
+
+
+def test_a_system_without_a_score_is_not_the_best():
+    display = RetrievalDisplay.from_scores({"a": {THERE: np.nan}, "b": {THERE: 0.5}})
+    assert display.best() == ("b", 0.5)
+
+
+def test_a_confidence_beyond_one_is_an_error():
+    with pytest.raises(ValueError, match="confidence must lie between 0 and 1, got 95"):
+        RetrievalDisplay.from_scores({"a": {THERE: [0.1, 0.2]}}, confidence=95)
+
+
+def test_all_of_the_gallery_has_no_number_in_its_name(three_classes, spaces):
+    assert RetrievalDisplay.from_estimators(spaces, *three_classes, k=None).metric == "NDCG"

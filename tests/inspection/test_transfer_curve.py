@@ -112,9 +112,10 @@ def test_two_curves_of_one_system_and_target_are_an_error():
         TransferCurveDisplay.from_curves({"a": [curve([[0.1]] * 3)] * 2})
 
 
-def test_no_curve_is_an_error():
+@pytest.mark.parametrize("curves", [{}, {"MMT": []}])
+def test_no_curve_is_an_error(curves):
     with pytest.raises(ValueError, match="curves is empty"):
-        TransferCurveDisplay.from_curves({})
+        TransferCurveDisplay.from_curves(curves)
 
 
 def test_computed_curves_are_those_of_the_function(three_classes, spaces):
@@ -128,3 +129,29 @@ def test_computed_curves_are_those_of_the_function(three_classes, spaces):
     (curves,) = shown.curves.values()
     assert [curve.target for curve in curves] == ["image", "audio"]
     assert curves[1].scores.tolist() == alone.scores.tolist()
+
+
+def test_boxes_of_few_sizes_stand_where_their_sizes_are():
+    shown = TransferCurveDisplay.from_curves(
+        {
+            "MMT": curve([[0.1, 0.2]] * 5, sizes=(0, 10, 20, 30, 40)),
+            "SMI": curve([[0.3, 0.4]] * 2, sizes=(0, 40)),
+        }
+    )
+    for spacing, expected in (("even", [0, 4]), ("linear", [0, 40])):
+        boxes = shown.plot(kind="box", spacing=spacing).bands_["image", "SMI"]["medians"]
+        middle = np.array([np.mean(line.get_xdata()) for line in boxes])
+        assert np.abs(middle - expected).max() < expected[1] / 8
+
+
+def test_the_legend_on_axes_of_the_user_names_all_systems(display, pyplot):
+    _, axes = pyplot.subplots(1, 2)
+    display.plot(ax=axes)
+    names = [text.get_text() for text in display.axes_[-1].get_legend().get_texts()]
+    assert names == ["MMT", "MMP", "SMI"]
+
+
+@pytest.mark.parametrize("kind", ["band", "box"])
+def test_curves_without_any_score_can_be_drawn(kind):
+    shown = TransferCurveDisplay.from_curves({"MMT": curve([[np.nan]] * 3)}).plot(kind=kind)
+    assert len(shown.lines_["image", "MMT"].get_xdata()) == 0

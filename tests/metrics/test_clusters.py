@@ -78,3 +78,13 @@ def test_bad_input_is_refused(arguments, message):
 def test_an_unknown_order_is_refused(clusters):
     with pytest.raises(ValueError, match="by must be"):
         clusters.sort("size")
+
+
+@pytest.mark.parametrize("missing", [-1, float("nan"), None])
+def test_a_row_without_a_label_makes_no_class(missing):
+    with pytest.raises(ValueError, match="Row 1 of y has no label"):
+        cluster_distances(POINTS, np.array([0, missing, 0, 1, 1]), MODALITIES)
+
+
+def test_a_collapsed_space_has_no_class_ratio():
+    assert np.isnan(cluster_distances(np.ones((5, 2)), CLASSES, MODALITIES).class_ratio)

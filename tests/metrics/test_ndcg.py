@@ -338,3 +338,24 @@ def test_random_ndcg_on_the_labels_of_audioset(mirror, gain, exclude, expected):
         f"random NDCG@30, {gain} gain, top labels {'dropped' if exclude else 'kept'}: {value:.4f}"
     )
     assert value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("form", [np.asarray, list, pd.Series, lambda y: y.astype(object)])
+def test_the_number_of_no_label_is_refused_as_integer_and_as_float(rng, form):
+    Z = rng.normal(size=(4, 3))
+    for y in (np.array([0, 1, -1, 1]), np.array([0.0, 1.0, -1.0, 1.0])):
+        with pytest.raises(ValueError, match="Row 2 of y_query has no label"):
+            retrieval_ndcg_score(Z, Z, form(y), form(y))
+
+
+def test_a_list_that_is_an_indicator_matrix_is_not_read_as_label_sets():
+    rows = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match=r"y_query is a list of rows of zeros and ones"):
+        retrieval_ndcg_score(np.eye(3), np.eye(3), rows, rows)
+    sets = [[0, 1], [1], [0]]
+    assert retrieval_ndcg_score(np.eye(3), np.eye(3), sets, sets, k=1) == 1
+
+
+def test_what_cannot_be_a_label_is_named():
+    with pytest.raises(TypeError, match="Row 1 of y_gallery holds what cannot be a label"):
+        retrieval_ndcg_score(np.eye(2), np.eye(2), [["a"], ["b"]], [["a"], [["b"]]])

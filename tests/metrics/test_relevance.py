@@ -1,5 +1,7 @@
 """Relevance between label sets."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,3 +122,40 @@ def test_a_bad_table_is_refused(table, message):
 def test_a_label_outside_the_table_is_named():
     with pytest.raises(ValueError, match="label 7 is not in the relevance table of 1 labels"):
         PrecomputedRelevance([[1]])([(0,)], [(7,)])
+
+
+def test_floats_index_the_classes_as_the_integers_that_they_were(instruments):
+    relevance = TaxonomyRelevance(instruments, classes=["cat", "violin"])
+    np.testing.assert_array_equal(relevance([(1.0,)], [(0.0,), (1.0,)]), [[15, 21]])
+
+
+@pytest.mark.parametrize("which", ["rows", "columns"])
+def test_a_table_with_two_labels_of_one_name_is_refused(which):
+    names = {"rows": ["a", "b"], "columns": ["a", "b"]}
+    names[which] = ["a", "a"]
+    frame = pd.DataFrame(np.eye(2), index=names["rows"], columns=names["columns"])
+    with pytest.raises(ValueError, match=f"Two {which} of the relevance table are called 'a'"):
+        PrecomputedRelevance(frame)
+
+
+@pytest.mark.parametrize("aggregate", ["min", "mean", "max"])
+def test_a_few_labels_of_a_table_have_the_relevances_that_stand_there(aggregate):
+    table = np.random.default_rng(0).integers(0, 9, (30, 30))
+    found = PrecomputedRelevance(table, aggregate=aggregate)([(7, 29), (3,)], [(4,), (28, 2)])
+    reduce = getattr(np, aggregate)
+    expected = [
+        [reduce(table[np.ix_(rows, columns)]) for columns in ([4], [28, 2])]
+        for rows in ([7, 29], [3])
+    ]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_a_few_queries_do_not_need_as_much_memory_as_the_table():
+    table = np.ones((2000, 2000))
+    relevance = PrecomputedRelevance(table)
+    gallery = [(label,) for label in range(2000)]
+    tracemalloc.start()
+    relevance(gallery[:5], gallery)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < table.nbytes / 10

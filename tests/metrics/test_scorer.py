@@ -205,3 +205,43 @@ def test_a_joint_space_that_knows_its_layout_needs_no_widths(data):
     plain = CCAProjector(2, modalities=WIDTHS).fit(X.to_numpy())
     scorer = SCORING["audio_to_image"]
     assert scorer(plain, X.to_numpy(), y) == scorer(named, X, y)
+
+
+@pytest.mark.parametrize("form", [np.asarray, list, pd.Series, lambda y: y.astype(object)])
+def test_rows_without_a_label_are_left_out_whatever_holds_the_labels(data, form):
+    X, y = data
+    joint = SumOfBlocks().fit(X)
+    known = y != 0
+    expected = SCORING["audio_to_image"](joint, X[known], y[known])
+    for missing, dtype in ((-1, int), (-1, float), (np.nan, float), (np.nan, np.float32)):
+        labels = form(np.where(known, y, missing).astype(dtype))
+        assert SCORING["audio_to_image"](joint, X, labels) == expected
+
+
+def test_missing_labels_that_became_text_are_refused(data):
+    X, _ = data
+    labels = np.array(["cat", -1] * 60)
+    with pytest.raises(ValueError, match="label '-1' of row 1 of y is a missing label turned"):
+        SCORING["audio_to_image"](SumOfBlocks().fit(X), X, labels)
+
+
+def test_a_modality_does_not_search_itself(data):
+    scorer = make_retrieval_scorer("audio", "audio")
+    with pytest.raises(ValueError, match="both 'audio': every query would find itself"):
+        scorer(SumOfBlocks().fit(data[0]), *data)
+
+
+@pytest.mark.parametrize("length", [60, 240])
+def test_weights_of_another_length_are_refused(data, length):
+    with pytest.raises(ValueError, match=rf"120 rows, sample_weight has shape \({length},\)"):
+        SCORING["audio_to_image"](SumOfBlocks(), *data, sample_weight=np.ones(length))
+
+
+def test_columns_without_prefixes_are_read_as_the_joint_space_read_them(data):
+    from skxmodal.translation import CCAProjector
+
+    X, y = data
+    plain = X.set_axis([f"feature {n}" for n in range(6)], axis=1)
+    scorer = SCORING["audio_to_image"]
+    found = scorer(CCAProjector(2, modalities=WIDTHS).fit(plain), plain, y)
+    assert found == scorer(CCAProjector(2).fit(X), X, y)

@@ -117,3 +117,28 @@ def test_the_scorer_of_retrieval_leaves_unlabelled_rows_out(X, y, names):
     assert scorer(joint, X, labels) == scorer(joint, X[known], labels[known])
     with pytest.raises(ValueError, match="No row of X with the modality 'audio' has a label"):
         scorer(joint, X, np.full(len(y), -1))
+
+
+def test_where_groups_are_kept_apart_unlabelled_rows_are_too():
+    y = np.tile([0, 1, -1], 20)
+    groups = np.repeat(np.arange(6), 10)
+    X = np.zeros((60, 1))
+    for train, test in SemiSupervisedSplit(GroupKFold(3)).split(X, y, groups):
+        assert not set(groups[train]) & set(groups[test])
+        elsewhere = np.isin(groups, groups[train])
+        assert set(np.flatnonzero((y == -1) & elsewhere)) <= set(train)
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+def test_groups_that_the_splitter_does_not_use_leave_out_nothing():
+    y = np.tile([0, 1, -1], 20)
+    unlabelled = set(np.flatnonzero(y == -1))
+    for train, _ in SemiSupervisedSplit(3).split(np.zeros((60, 1)), y, np.arange(60) % 6):
+        assert unlabelled <= set(train)
+
+
+def test_lengths_that_differ_are_an_error(X, y):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        next(SemiSupervisedSplit().split(X[:-1], y))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        next(SemiSupervisedSplit(GroupKFold(2)).split(X, y, np.arange(9)))

@@ -2,13 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -496,3 +497,82 @@ def test_the_short_cut_names_a_target_that_no_row_has_too(joint, split, which):
     where = "training" if which == "X" else "test"
     with pytest.raises(ValueError, match=f"no labelled {where} row has the target modality"):
         transfer_curve(agnostic(joint), **split, target="image")
+
+
+def test_unlabelled_rows_of_the_groups_tested_are_not_trained_on(seen, pairs):
+    X, y = pairs
+    labels = np.where(np.arange(60) % 2 == 0, -1, y[:60])
+    groups = np.repeat(np.arange(6), 10)
+    transfer_curve(
+        Witness(),
+        X[:60],
+        labels,
+        target="image",
+        cv=GroupKFold(3),
+        groups=groups,
+        sizes=(0,),
+        n_repeats=1,
+    )
+    for fit in seen:
+        of_training = set(groups[fit["X"].index])
+        assert len(of_training) == 4
+        assert (fit["y"] == -1).sum() == 20
+
+
+def test_draws_do_not_depend_on_whether_seeds_are_given(seen, split):
+    for reseed in (True, False):
+        transfer_curve(
+            Witness(),
+            **split,
+            target="image",
+            source=(),
+            sizes=(9,),
+            n_repeats=2,
+            reseed=reseed,
+            random_state=0,
+        )
+    rows = [fit["X"].index.tolist() for fit in seen]
+    assert rows[:2] == rows[2:]
+
+
+def test_the_short_cut_keeps_the_digits_of_a_joint_space_of_float64(split):
+    options = {**split, "target": "image", "sizes": 3, "n_repeats": 1, "random_state": 0}
+    fast, slow = (
+        transfer_curve(kind(FrozenEstimator(FarAway()), KNeighborsClassifier(1)), **options)
+        for kind in (ModalityAgnosticClassifier, Slow)
+    )
+    assert fast.scores.tolist() == slow.scores.tolist()
+
+
+class FarAway(TransformerMixin, BaseEstimator):
+    """A joint space of float64 whose differences float32 cannot hold."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        X = np.asarray(X, dtype=np.float64)
+        return np.where(np.isnan(X[:, :1]), X[:, 5:9], X[:, :4]) + 1e7
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def test_when_all_fits_that_had_rows_fail_that_is_an_error(split):
+    options = {**split, "target": "image", "source": (), "sizes": (0, "all"), "n_repeats": 2}
+    with pytest.raises(ValueError, match="2 of 2 fits of the transfer curve failed"):
+        transfer_curve(Failing(1000), **options)
+
+
+@pytest.mark.parametrize("scoring", [["accuracy", "f1_macro"], {"a": "accuracy"}])
+def test_several_scores_at_once_are_an_error(split, scoring):
+    with pytest.raises(TypeError, match="scoring must be the name of one score or a callable"):
+        transfer_curve(Witness(), **split, target="image", scoring=scoring)
+
+
+@pytest.mark.parametrize("length", [20, 200])
+def test_groups_of_another_length_are_an_error(pairs, length):
+    X, y = pairs
+    options = {"target": "image", "cv": GroupKFold(2), "groups": np.arange(length) // 5}
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        transfer_curve(Witness(), X[:90], y[:90], **options)
