@@ -415,7 +415,7 @@ def main() -> None:
         "memory": lambda: bench_memory(
             (4096, 16384) if quick else (4096, 16384, 32768), fused_losses
         ),
-        "fit": lambda: bench_fit(3 if quick else 5, 20_000 if quick else 40_000, 2),
+        "fit": lambda: bench_fit(3 if quick else 5, 20_000 if quick else 40_000, 5),
         "memmap": lambda: bench_memmap(50_000 if quick else 300_000),
         "epoch": lambda: bench_epoch(20_000 if quick else 130_000),
     }

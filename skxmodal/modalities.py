@@ -205,6 +205,9 @@ def present_rows(X: Any, *, modalities: str | Mapping[str, int] = "auto") -> dic
         rows = slice(start, start + _CHUNK_ROWS)
         for name, block in columns.items():
             missing = np.isnan(array[rows, block])
+            if not missing.any():
+                present[name][rows] = True
+                continue
             n_missing = missing.sum(axis=1)
             partly = np.flatnonzero((n_missing > 0) & (n_missing < missing.shape[1]))
             if len(partly):

@@ -70,7 +70,8 @@ def read_image(cell: Any) -> np.ndarray:
                     f"the {MAX_PIXELS} that are decoded: shrink it first",
                     cell=describe(cell),
                 )
-            return _to_rgb(ImageOps.exif_transpose(image), cell)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image, cell)
     except MediaError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -129,7 +130,7 @@ def _to_rgb(image: Any, cell: Any) -> np.ndarray:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _from_array(array: np.ndarray, cell: str) -> np.ndarray:
