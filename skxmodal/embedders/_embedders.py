@@ -181,8 +181,8 @@ class AudioEmbedder(_MediaEmbedder):
         Where a network runs: ``"auto"`` is the GPU where PyTorch finds one, else the CPU. The
         built-in encoders have no network.
     backend : {"auto", "torch", "onnx"}, default="auto"
-        What runs a network: ``"auto"`` is ONNX Runtime on a CPU where it is installed (extra
-        ``onnx``), else PyTorch.
+        What runs one of the paper's networks: ``"auto"`` is the faster, which on a CPU is PyTorch
+        for all but ResNet50, and ONNX Runtime (extra ``onnx``) for that where it is installed.
     weights : str, path-like or None, default=None
         A weight file of one's own in the encoder's official format; ``None`` fetches the official
         one and checks its digest.

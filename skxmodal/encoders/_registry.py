@@ -99,8 +99,9 @@ def load_encoder(
         Where a network runs; ``"auto"`` is the GPU where PyTorch finds one, else the CPU.
         Encoders without a network do not need it.
     backend : {"auto", "torch", "onnx"}, default="auto"
-        What runs a network; ``"auto"`` is ONNX Runtime on a CPU where it is installed, else
-        PyTorch. Encoders without a network do not need it.
+        What runs one of the paper's networks; ``"auto"`` is the faster, which on a CPU is PyTorch
+        for all but ResNet50, and ONNX Runtime for that where it is installed. Others do not need
+        it.
 
     Returns
     -------

@@ -165,6 +165,6 @@ def test_auto_takes_the_back_end_that_is_faster_for_the_encoder(monkeypatch, tmp
     weights = tmp_path / "weights"
     weights.write_bytes(b"")
     assert VGGishEncoder(weights, backend="auto").backend == "torch"
-    assert YAMNetEncoder(weights, backend="auto").backend == "onnx"
+    assert ResNet50Encoder(weights, backend="auto").backend == "onnx"
     monkeypatch.setattr(base, "can_fuse", lambda: False)
     assert VGGishEncoder(weights, backend="auto").backend == "onnx"
