@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ class SemiSupervisedSplit(GroupsConsumerMixin, BaseCrossValidator):
 
     Parameters
     ----------
-    cv : int or splitter, default=5
+    cv : int, splitter or list of (train, test), default=5
         How the labelled rows are split: an integer is a number of stratified folds; ``groups``
-        are passed on to a splitter that uses them.
+        are passed on to a splitter that uses them. A list holds row numbers of the whole table;
+        those of rows without a label are passed over.
 
     Examples
     --------
@@ -122,5 +124,11 @@ class SemiSupervisedSplit(GroupsConsumerMixin, BaseCrossValidator):
         labels = plain_labels(y[rows])
         if groups is not None:
             groups = np.asarray(groups)[rows]
-        splitter = check_cv(self.cv, labels, classifier=True)
+        cv = self.cv
+        if not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split")):
+            # Row numbers of the table become places among the labelled rows.
+            place = np.cumsum(labelled) - 1
+            splits = [[np.asarray(part) for part in split] for split in cv]
+            cv = [[place[part[labelled[part]]] for part in split] for split in splits]
+        splitter = check_cv(cv, labels, classifier=True)
         return splitter, rows, labels, np.flatnonzero(~labelled), groups

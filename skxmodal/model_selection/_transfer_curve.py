@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import check_consistent_length, check_random_state
 
 from ..classification._labels import split_labels
-from ..modalities import present_rows
+from ..modalities import _is_media_table, present_rows
 from ..utils import check_n_jobs, check_number
 from ._curve import TransferCurve
 from ._draws import balanced_order, resolve_sizes
@@ -198,6 +198,11 @@ def transfer_curve(
         y_test, labelled_test = split_labels(y_test)
         check_consistent_length(X_test, y_test)
         tables["test"] = X_test
+    # A cell that cannot be embedded is a sample all the same, with or without the short cut.
+    cells = {
+        which: present_rows(table) if _is_media_table(table, modalities) else {}
+        for which, table in tables.items()
+    }
     if can_project_once(estimator, scorer):
         estimator, tables, modalities = project_once(estimator, tables, modalities)
         # Nothing is left that unlabelled rows could teach.
@@ -205,7 +210,14 @@ def transfer_curve(
     else:
         used = np.ones(len(y), dtype=bool)
     X = tables["train"]
-    present = present_rows(X, modalities=modalities)
+    there = {
+        which: {
+            name: cells[which].get(name, rows)
+            for name, rows in present_rows(table, modalities=modalities).items()
+        }
+        for which, table in tables.items()
+    }
+    present = there["train"]
     sources = _check_modalities(target, source, present)
     rows = TrainingRows(X, y, used, labelled, present, target, sources, modalities)
 
@@ -215,6 +227,7 @@ def transfer_curve(
                 tables["test"],
                 plain_labels(y_test, labelled_test),
                 labelled_test,
+                there["test"],
                 target,
                 modalities,
             )

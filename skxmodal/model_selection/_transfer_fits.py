@@ -16,7 +16,6 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..modalities import present_rows
 from ..utils import progress_bar
 from ._draws import hide_cells
 from ._semi_supervised import SemiSupervisedSplit
@@ -143,14 +142,20 @@ def folds_of(rows: TrainingRows, cv: Any, groups: Any) -> Iterable[tuple[np.ndar
     for train, test in SemiSupervisedSplit(cv).split(rows.X, rows.y, groups):
         known = np.ones(len(test), dtype=bool)
         X = _safe_indexing(rows.X, test)
-        yield train, TestRows(*only_target(X, rows.y[test], known, rows.target, rows.modalities))
+        present = {name: of_one[test] for name, of_one in rows.present.items()}
+        tested = only_target(X, rows.y[test], known, present, rows.target, rows.modalities)
+        yield train, TestRows(*tested)
 
 
 def only_target(
-    X: Any, y: np.ndarray, labelled: np.ndarray, target: str, modalities: Any
+    X: Any,
+    y: np.ndarray,
+    labelled: np.ndarray,
+    present: Mapping[str, np.ndarray],
+    target: str,
+    modalities: Any,
 ) -> tuple[Any, np.ndarray]:
     """Keep labelled rows that have the target modality, and hide their other modalities."""
-    present = present_rows(X, modalities=modalities)
     if target not in present or not (present[target] & labelled).any():
         raise ValueError(f"no labelled test row has the target modality {target!r}")
     kept = np.flatnonzero(present[target] & labelled)

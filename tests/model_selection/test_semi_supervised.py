@@ -142,3 +142,12 @@ def test_lengths_that_differ_are_an_error(X, y):
         next(SemiSupervisedSplit().split(X[:-1], y))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         next(SemiSupervisedSplit(GroupKFold(2)).split(X, y, np.arange(9)))
+
+
+def test_a_list_of_splits_holds_rows_of_the_whole_table():
+    y = np.tile([-1, 0, 1], 10)
+    given = [(np.arange(20), np.arange(20, 30)), (np.arange(10, 30), np.arange(10))]
+    splits = list(SemiSupervisedSplit(given).split(np.zeros((30, 1)), y))
+    for (train, test), (rows, tested) in zip(splits, given, strict=True):
+        assert test.tolist() == [row for row in tested if y[row] != -1]
+        assert train.tolist() == sorted({*rows, *np.flatnonzero(y == -1)})

@@ -576,3 +576,32 @@ def test_groups_of_another_length_are_an_error(pairs, length):
     options = {"target": "image", "cv": GroupKFold(2), "groups": np.arange(length) // 5}
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         transfer_curve(Witness(), X[:90], y[:90], **options)
+
+
+def test_the_short_cut_counts_cells_that_cannot_be_embedded(joint, split):
+    def embed(table):
+        blocks = {}
+        for name, width in (("audio", 5), ("image", 4)):
+            gone = np.full(width, np.nan)
+            cells = [
+                gone if cell is None or isinstance(cell, str) else cell for cell in table[name]
+            ]
+            blocks[name] = np.stack(cells)
+        return concat_modalities(**blocks)
+
+    def broken(table):
+        cells = pd.DataFrame({"audio": list(table.iloc[:, :5].to_numpy())}, dtype=object)
+        cells["image"] = pd.Series(list(table.iloc[:, 5:].to_numpy()), dtype=object)
+        cells.loc[::5, "image"] = "broken.png"
+        return cells
+
+    pipeline = Pipeline([("embed", FunctionTransformer(embed)), ("joint", joint)])
+    media = {**split, "X": broken(split["X"]), "X_test": broken(split["X_test"])}
+    options = {"target": "image", "sizes": 3, "n_repeats": 1, "random_state": 0}
+    fast, slow = (
+        transfer_curve(agnostic(pipeline, kind, on_missing="prior"), **media, **options)
+        for kind in (ModalityAgnosticClassifier, Slow)
+    )
+    assert fast.n_test == slow.n_test == 100
+    assert fast.sizes.tolist() == slow.sizes.tolist() == [0, 50, 100]
+    assert fast.scores.tolist() == slow.scores.tolist()
