@@ -2,7 +2,7 @@
 
 Run on an idle machine, beside which nothing else works (``make bench``)::
 
-    python benchmarks/bench_all.py                          # about twenty minutes on two cores
+    python benchmarks/bench_all.py                          # about eight minutes on two cores
     python benchmarks/bench_all.py --quick                  # a tenth of the work
     python benchmarks/bench_all.py --table docs/performance_table.txt
 

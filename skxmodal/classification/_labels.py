@@ -17,7 +17,10 @@ def split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels as an array and which rows have one."""
     if not isinstance(getattr(y, "dtype", None), np.dtype):
         # Lists and nullable columns: as they are, before numpy finds one type for None and text.
-        y = np.fromiter(y, dtype=object) if hasattr(y, "__len__") else y
+        if getattr(y, "ndim", 1) > 1:
+            y = np.asarray(y, dtype=object)  # a table, whose items would be its names
+        elif hasattr(y, "__len__"):
+            y = np.fromiter(y, dtype=object)
     y = column_or_1d(np.asarray(y), warn=True)
     if y.dtype.kind in "iuf":
         return y, ~np.isnan(y) & (y != -1)

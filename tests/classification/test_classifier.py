@@ -6,6 +6,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -124,6 +125,13 @@ def test_lists_of_labels_may_have_gaps(heard_and_seen):
     assert set(agnostic().fit(X, marked).classes_) == set(names)
     counted = pd.Series(np.where(labels == -1, None, labels)).astype("Int64")
     assert agnostic().fit(X, counted).classes_.tolist() == [0, 1, 2]
+
+
+def test_labels_may_be_a_column_of_a_table(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    with pytest.warns(DataConversionWarning):
+        fitted = agnostic().fit(X, pd.DataFrame({"instrument": labels}))
+    np.testing.assert_array_equal(fitted.predict(X), agnostic().fit(X, labels).predict(X))
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "None", "<NA>", ""])
