@@ -6,9 +6,7 @@ node by node, so that an export needs only the package ``onnx`` and depends on n
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from ..utils._whole_file import whole_file
 from ._native_layers import FlattenChannelsLast, GlobalAveragePool
 
 if TYPE_CHECKING:
@@ -69,24 +68,18 @@ def _export(encoder: NativeEncoder, path: Path) -> None:
 
     network = encoder.folded_network()
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
+    with whole_file(path) as partial:
         example = encoder.example_input()
         onnx.save_model(onnx_model(network, tuple(example.shape)), partial)
         with torch.inference_mode():
             expected = network(example).numpy()
-        actual = _session(Path(partial)).run(None, {"input": example.contiguous().numpy()})[0]
+        actual = _session(partial).run(None, {"input": example.contiguous().numpy()})[0]
         error = float(np.abs(actual - expected).max() / np.abs(expected).max())
         if not error <= _MAX_RELATIVE_ERROR:
             raise RuntimeError(
                 f"{encoder.name}: the network exported for ONNX Runtime differs from PyTorch's by "
                 f'{error:.1e} (relative); use backend="torch"'
             )
-        os.replace(partial, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
 
 
 def onnx_model(network: fx.GraphModule, shape: tuple[int, ...]) -> Any:

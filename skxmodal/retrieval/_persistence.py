@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..utils._whole_file import whole_file
 
 _FORMAT = "skxmodal-retriever/1"
 
@@ -31,14 +31,8 @@ def write_index(path: Path, about: dict[str, Any], galleries: list[dict[str, np.
     arrays = {"about": np.frombuffer(text.encode(), dtype=np.uint8)}
     for i, gallery in enumerate(galleries):
         arrays |= {f"{i}/{name}": array for name, array in gallery.items()}
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as partial, partial.open("xb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_index(path: Path) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
