@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from ..classification._labels import plain_labels, split_labels
 from ..modalities import present_rows, select_modality
 from ..utils import check_choice
-from ._style import COLOURS, WIDTH, bare, figure_axes, listed
+from ._style import COLOURS, WIDTH, bare, figure_axes, listed, plain
 
 #: With more classes than this, the cells of the matrix are too small for numbers.
 _MOST_WITH_NUMBERS = 10
@@ -248,6 +248,7 @@ class ClassReportDisplay:
         self.axes_ = axes.reshape(n_rows, 2)
         self.ax_ = self.axes_[0, 0]
         self.bars_, self.confusion_displays_ = {}, {}
+        names = [plain(label) for label in self.labels]
         if include_values is None:
             include_values = n <= _MOST_WITH_NUMBERS
         size = float(np.clip(72 * (height - 1.2) / n * 0.8, 5.0, 9.5))
@@ -260,14 +261,14 @@ class ClassReportDisplay:
                 left.text(0.02, row, "not tested", va="center", fontsize=size, color="#666666")
             mean = float(np.nanmean(scores))
             left.axvline(mean, color="black", linestyle="--", linewidth=1)
-            left.set_yticks(range(n), [str(label) for label in self.labels], fontsize=size)
+            left.set_yticks(range(n), names, fontsize=size)
             left.set(xlim=(0, 1), ylim=(n - 0.5, -0.5), xlabel=f"F1 (mean {mean:.2f}, dashed)")
             left.set_title(f"tested on {name}", loc="left", fontsize=11)
             left.tick_params(axis="y", length=0)
             left.set_xticks([0, 0.5, 1])
             counts = np.asarray(self.confusion[name])
             shown = _row_shares(counts) if normalize else counts
-            matrix = ConfusionMatrixDisplay(shown, display_labels=self.labels)
+            matrix = ConfusionMatrixDisplay(shown, display_labels=names)
             matrix.plot(
                 ax=right,
                 include_values=include_values,

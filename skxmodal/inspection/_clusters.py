@@ -13,7 +13,7 @@ from ..classification._labels import plain_labels, split_labels
 from ..metrics import ClusterDistances, cluster_distances
 from ..modalities import melt_modalities
 from ..utils import check_choice
-from ._style import WIDTH, figure_axes
+from ._style import WIDTH, figure_axes, plain
 
 _ORDERS = ("class", "modality")
 #: With more clusters than this, panels stand below each other so that names stay readable.
@@ -268,14 +268,15 @@ def _name_clusters(axes: Any, panel: ClusterDistances, order: str, *, size: floa
     edges = [0, *(np.flatnonzero(slow[1:] != slow[:-1]) + 1).tolist(), n]
     if order == "class":
         # Two short words a row: the class and in which modality.
-        names = [f"{label} · {modality}" for label, modality in zip(slow, fast)]
+        names = [f"{plain(label)} · {modality}" for label, modality in zip(slow, fast)]
         axes.set_yticks(range(n), names, fontsize=size)
         centres = [(start + end - 1) / 2 for start, end in pairwise(edges)]
-        groups = [str(slow[start]) for start in edges[:-1]]
+        groups = [plain(slow[start]) for start in edges[:-1]]
         axes.set_xticks(centres, groups, fontsize=max(size, 7.0), rotation=90)
     else:
-        axes.set_yticks(range(n), [str(name) for name in fast], fontsize=size)
-        axes.set_xticks(range(n), [str(name) for name in fast], fontsize=size, rotation=90)
+        names = [plain(name) for name in fast]
+        axes.set_yticks(range(n), names, fontsize=size)
+        axes.set_xticks(range(n), names, fontsize=size, rotation=90)
         for start, end in pairwise(edges):
             axes.annotate(
                 str(slow[start]),

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.stats import spearmanr
 
 from ..media import is_missing
-from ._style import COLOURS, bare, figure_axes
+from ._style import COLOURS, bare, figure_axes, plain
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class LabelDistributionDisplay:
         order = np.argsort(-counts, kind="stable") if sort else np.arange(n)
         bare(self.ax_, grid="x")
         self.bars_ = self.ax_.barh(np.arange(n), counts[order], color=COLOURS[0], height=0.74)
-        self.ax_.set_yticks(range(n), [str(self.labels[index]) for index in order])
+        self.ax_.set_yticks(range(n), [plain(self.labels[index]) for index in order])
         self.ax_.set(ylim=(n - 0.5, -0.5), xlabel="samples" + (" (log scale)" if log else ""))
         self.ax_.tick_params(axis="y", length=0)
         if log:

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, check_random_
 from ..media import is_missing, read_audio, read_image
 from ..modalities import present_rows, select_modality
 from ..utils import check_number
-from ._style import COLOURS, WIDTH, arrow, figure_axes
+from ._style import COLOURS, WIDTH, arrow, figure_axes, plain
 
 _SAMPLE_RATE = 16_000
 _FRAME, _HOP = 512, 128
@@ -337,14 +337,15 @@ def _draw_tile(axes: Any, tile: Tile, cmap: Any) -> Any:
 
 def _caption(axes: Any, tile: Tile, query: Tile | None) -> None:
     """Write the label above a tile; sign, colour and width of the frame tell right from wrong."""
+    label = plain(tile.label or "")
     if query is None:
-        axes.set_title(tile.label or "query", fontsize=8.5, fontweight="bold")
+        axes.set_title(label or "query", fontsize=8.5, fontweight="bold")
         axes.spines[:].set(linewidth=2.5, color="black")
         return
     if tile.label is None or query.label is None:
-        axes.set_title(tile.label or "", fontsize=8.5)
+        axes.set_title(label, fontsize=8.5)
         return
     right = tile.label == query.label
     colour = COLOURS[0] if right else COLOURS[1]
-    axes.set_title(f"{'✓' if right else '✗'} {tile.label}", fontsize=8.5, color=colour)
+    axes.set_title(f"{'✓' if right else '✗'} {label}", fontsize=8.5, color=colour)
     axes.spines[:].set(linewidth=3.0 if right else 1.2, color=colour)

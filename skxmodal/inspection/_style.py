@@ -60,6 +60,11 @@ def bare(ax: Any, *, grid: str | None = None) -> None:
         ax.grid(axis=grid, **GRID)
 
 
+def plain(label: Any) -> str:
+    """Write a class label letter by letter: dollars in it do not enclose a formula."""
+    return str(label).replace("$", r"\$")
+
+
 def listed(names: Iterable[Any]) -> str:
     """Join names as prose does."""
     words = [str(name) for name in names]

@@ -1,5 +1,6 @@
 """What all displays have in common."""
 
+import io
 import subprocess
 import sys
 
@@ -106,3 +107,21 @@ def test_axes_of_the_user_are_drawn_on(name, pyplot):
 
 def test_no_two_systems_share_a_colour():
     assert len(set(COLOURS)) == len(COLOURS)
+
+
+def test_dollars_in_the_name_of_a_class_are_no_formula(pyplot):
+    label = r"US$ \frac EUR$"
+    distances = cluster_distances(np.eye(4), [label, "b"] * 2, ["audio"] * 2 + ["image"] * 2)
+    tile = Tile("image", 0, label, np.zeros((4, 4, 3), dtype=np.uint8))
+    drawn = [
+        ClusterDistanceDisplay.from_distances(distances).plot(sort_by="class"),
+        ClusterDistanceDisplay.from_distances(distances).plot(sort_by="modality"),
+        ClassReportDisplay.from_predictions({"audio": ([label, "b"], [label, "b"])}).plot(),
+        LabelDistributionDisplay.from_labels([label, "b"]).plot(),
+        NeighboursDisplay([tile], [[tile, Tile("image", 0, None, tile.picture)]]).plot(),
+    ]
+    for display in drawn:
+        svg = io.StringIO()
+        with pyplot.rc_context({"svg.fonttype": "none"}):
+            display.figure_.savefig(svg, format="svg")
+        assert label in svg.getvalue()
