@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status = options.run(options)
-        sys.stdout.flush()
+        options.keeps = False  # nothing is left to be done
+        print(end="", flush=True)
         return status
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from what is kept" if options.keeps else ""
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except (OSError, ValueError, ImportError) as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
-            return 0
+            return 1 if options.keeps else 0  # 1: its work was not done yet
         print(f"skxmodal: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
 

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,24 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert command.wait(timeout=60) == 0
 
 
+@pytest.mark.parametrize(("arguments", "status"), [(["encoders"], 0), (["reproduce"], 1)])
+def test_a_reader_that_leaves_before_the_work_is_done_is_no_success(
+    arguments, status, capsys, monkeypatch
+):
+    def broken(options):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    for command in (_encoders, _reproduce):
+        monkeypatch.setattr(command, "_run", broken)
+    monkeypatch.setattr("skxmodal.__main__._nobody_reads", lambda: True)
+    assert main(arguments) == status
+
+
+def test_a_process_without_output_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["encoders"]) == 0
+
+
 def test_an_unknown_modality_is_wrong_use(capsys):
     assert main(["encoders", "--modality", "video"]) == 2
     error = capsys.readouterr().err
@@ -96,6 +115,10 @@ def test_fetch_makes_data_available_offline(mirror, capsys, monkeypatch, tmp_pat
         (["--preset", "huge"], "preset must be one of"),
         (["--encoders", "yamnet"], "--encoders takes audio:NAME"),
         (["--dataset", "gone.csv"], "there is no manifest 'gone.csv'"),
+        (["--dataset", "gone.csv", "--skew", "2"], "skew does not go with dataset='gone.csv'"),
+        (["--dataset", "gone.csv", "--pair-noise", "0.1"], "pair_noise does not go with"),
+        (["--dataset", "digits", "--clips", "x"], "clips does not go with dataset='digits'"),
+        (["--dataset", "digits", "--column", "audio=x"], "columns does not go with"),
     ],
 )
 def test_what_reproduce_cannot_run_is_one_sentence_and_exits_with_2(
@@ -137,6 +160,40 @@ def test_embed_takes_columns_by_names_of_their_own(tmp_path, capsys):
     assert "audio-logmel.npy  4 x 640" in capsys.readouterr().out
     index = json.loads((tmp_path / "out" / "index.json").read_text())
     assert index["target_names"] == ["0", "1"]
+
+
+def test_embed_looks_at_every_encoder_before_it_embeds(tmp_path, capsys):
+    make_instruments(4, classes=2, out=tmp_path / "media")
+    arguments = ["embed", str(tmp_path / "media" / "manifest.csv"), "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--audio", "logmel", "nosuch"]) == 2
+    assert "there is no audio encoder 'nosuch'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_reproduce_takes_columns_by_names_of_their_own(tmp_path, capsys):
+    manifest = tmp_path / "own.csv"
+    manifest.write_text("wav,png,kind\na.wav,a.png,x\n")
+    arguments = ["reproduce", "--dataset", str(manifest), "--quiet", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--column", "audio=wav"]) == 2
+    assert "has no column 'image': columns={'image': ...}, or --column" in capsys.readouterr().err
+    for own in ("audio=wav", "image=png", "label=kind"):
+        arguments += ["--column", own]
+    assert main(arguments) == 2
+    assert "has the labels of 1 class(es)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("dataset", "name"), [(".", "inner"), ("..", "outer"), ("a.csv", "a")])
+def test_the_report_of_a_folder_lies_below_reports(dataset, name, monkeypatch, tmp_path):
+    def asked(dataset, *, out, **options):
+        found.append(out)
+        raise ValueError("enough is known")
+
+    found = []
+    monkeypatch.setattr("skxmodal.experiments.reproduce", asked)
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "outer" / "inner")
+    main(["reproduce", "--dataset", dataset])
+    assert found == [Path("reports") / name]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +244,7 @@ def test_wrong_use_exits_with_2(arguments, capsys):
         ("--skew", "0.5", "skew must be a number >= 1"),
         ("--repeats", "0", "repeats must be an integer >= 1"),
         ("--n-jobs", "0", "n_jobs"),
+        ("--random-state", "4294967296", "random_state must be an integer >= 0 and <= 4294967295"),
     ],
 )
 def test_a_value_out_of_range_exits_with_2_before_data_are_loaded(
@@ -195,6 +253,18 @@ def test_a_value_out_of_range_exits_with_2_before_data_are_loaded(
     monkeypatch.setattr("skxmodal.experiments._reproduce.open_source", None)
     arguments = ["reproduce", "--dataset", "digits", "--quiet", option, value]
     assert main([*arguments, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [("--n-jobs", "0", "n_jobs must be"), ("--random-state", "-1", "random_state must be")],
+)
+def test_fetch_looks_at_its_options_before_it_looks_at_clips(
+    option, value, message, capsys, monkeypatch
+):
+    monkeypatch.setattr("skxmodal.datasets.fetch_audioset", None)
+    assert main(["fetch", "audioset", "--clips", "x", option, value]) == 2
     assert message in capsys.readouterr().err
 
 

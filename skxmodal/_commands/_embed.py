@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ._columns import add_option, columns_of
+
 
 def add_to(commands: Any) -> None:
     """Add the command to the parser of the command line."""
@@ -19,15 +21,7 @@ def add_to(commands: Any) -> None:
     )
     embed.add_argument("manifest", type=Path, help="CSV or parquet table of paths and labels")
     embed.add_argument("--out", type=Path, required=True, help="folder of the embeddings")
-    embed.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        type=_column,
-        metavar="NAME=COLUMN",
-        help="what the manifest calls a column: audio=wav; once for each of audio, image, label, "
-        "label_ids and subset that it calls otherwise",
-    )
+    add_option(embed)
     embed.add_argument("--audio", nargs="*", default=["logmel"], help="encoders of sounds")
     embed.add_argument("--image", nargs="*", default=["hog"], help="encoders of pictures")
     embed.add_argument(
@@ -44,31 +38,12 @@ def add_to(commands: Any) -> None:
     embed.set_defaults(run=_run, keeps=True)
 
 
-def _column(text: str) -> tuple[str, str]:
-    """Read ``name=column``."""
-    name, equals, column = text.partition("=")
-    if not (name and equals and column):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN, as in audio=wav")
-    return name, column
-
-
-def _columns(given: list[tuple[str, str]]) -> dict[str, str]:
-    """Refuse a name that is given twice."""
-    columns = dict(given)
-    for name, column in given:
-        if columns[name] != column:
-            raise ValueError(
-                f"--column says {name}={column} and {name}={columns[name]}: choose one"
-            )
-    return columns
-
-
 def _run(options: argparse.Namespace) -> int:
     from ..datasets import load_manifest
     from ..experiments import embed_manifest
 
     written = embed_manifest(
-        load_manifest(options.manifest, columns=_columns(options.column)),
+        load_manifest(options.manifest, columns=columns_of(options.column)),
         options.out,
         encoders={"audio": options.audio, "image": options.image},
         on_error=options.on_error,
@@ -78,6 +53,7 @@ def _run(options: argparse.Namespace) -> int:
         n_jobs=options.n_jobs,
         verbose=0 if options.quiet else 1,
     )
+    options.keeps = False  # all is done and written
     for path, rows in written.items():
         print(f"{path}  {rows.shape[0]} x {rows.shape[1]}")
     return 0

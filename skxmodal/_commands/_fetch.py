@@ -75,7 +75,11 @@ def _ontology(options: argparse.Namespace) -> int:
 def _audioset(options: argparse.Namespace) -> int:
     from ..datasets import fetch_audioset, make_clips
     from ..datasets._audioset_classes import CLASS_NAMES, class_number
+    from ..utils import check_n_jobs, check_number
 
+    check_n_jobs(options.n_jobs)
+    if options.random_state is not None:
+        check_number("random_state", options.random_state, integer=True, low=0, high=2**32 - 1)
     if options.out is not None and options.clips is None and options.out.suffix != ".csv":
         raise ValueError(f"--out {str(options.out)!r} must end in .csv where there are no --clips")
     data = fetch_audioset(

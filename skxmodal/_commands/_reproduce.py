@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
+
+from ._columns import add_option, columns_of
 
 
 def add_to(commands: Any) -> None:
@@ -23,6 +26,7 @@ def add_to(commands: Any) -> None:
         help="instruments (synthesised), digits (real, 16 MB), audioset (with --clips), "
         "embeddings (made up), a manifest, or a folder written by skxmodal embed",
     )
+    add_option(run)
     run.add_argument(
         "--encoders",
         nargs="+",
@@ -37,8 +41,15 @@ def add_to(commands: Any) -> None:
         help="MMT (translated), MMP (principal components), MMR (recommended)",
     )
     run.add_argument("--preset", default="quick", help="quick, or paper: the sizes of Table 2")
-    run.add_argument("--pair-noise", type=float, default=0.0, help="share of mispaired rows")
-    run.add_argument("--skew", type=float, default=1.0, help="ratio of successive frequencies")
+    run.add_argument(
+        "--pair-noise",
+        type=float,
+        default=0.0,
+        help="share of mispaired rows, where pairs are made",
+    )
+    run.add_argument(
+        "--skew", type=float, default=1.0, help="ratio of successive frequencies, likewise"
+    )
     run.add_argument("--clips", help="AudioSet's clips: a folder, or youtube")
     run.add_argument("--repeats", type=int, default=1, help="number of seeds")
     run.add_argument("--out", type=Path, help="folder of the report; None: reports/DATASET")
@@ -52,7 +63,7 @@ def add_to(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ..experiments import format_results, reproduce
 
-    out = options.out or Path("reports") / Path(options.dataset).stem
+    out = options.out or Path("reports") / Path(os.path.abspath(options.dataset)).stem
     results = reproduce(
         options.dataset,
         preset=options.preset,
@@ -61,6 +72,7 @@ def _run(options: argparse.Namespace) -> int:
         pair_noise=options.pair_noise,
         skew=options.skew,
         clips=options.clips,
+        columns=columns_of(options.column),
         repeats=options.repeats,
         out=out,
         random_state=options.random_state,
@@ -68,6 +80,7 @@ def _run(options: argparse.Namespace) -> int:
         n_jobs=options.n_jobs,
         verbose=0 if options.quiet else 1,
     )
+    options.keeps = False  # all is done and written
     print(format_results(results))
     print(f"\nThe report is {out / 'report.html'} ({results['seconds']:.0f} s).")
     return 0

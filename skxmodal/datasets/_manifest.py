@@ -144,7 +144,7 @@ def load_manifest(
             f"the manifest {str(path)!r} has no column of media: its columns are "
             f"{', '.join(map(repr, found))}, not {' or '.join(map(repr, modalities))}; say which "
             f"is which: columns={{{modalities[0]!r}: ...}} of load_manifest, --column "
-            f"{modalities[0]}=... of skxmodal embed"
+            f"{modalities[0]}=... of the command line"
         )
     frame = pd.DataFrame(
         {name: pd.Series(_media_cells(path, name, found[name]), dtype=object) for name in names}

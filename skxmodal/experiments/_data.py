@@ -26,6 +26,7 @@ _TABLE_1 = {
     "audio": {"openl3-512": 512, "vggish": 128, "yamnet": 1024},
     "image": {"openl3-512": 512, "vgg16": 512, "resnet50": 2048},
 }
+_MADE_PAIRS = ("instruments", "digits", "embeddings")  # with as much noise and skew as is wanted
 EXPERIMENT_DATASETS = ("instruments", "digits", "audioset", "embeddings")
 
 
@@ -68,6 +69,7 @@ def open_source(
     pair_noise: float,
     skew: float,
     clips: str | os.PathLike | None,
+    columns: Mapping[str, str] | None,
     random_state: int,
     n_jobs: int | None,
     verbose: int,
@@ -85,6 +87,21 @@ def open_source(
             f"dataset={name!r} is both a data set and something in this folder: write "
             f"'./{name}' for the latter, or go to another folder"
         )
+    is_manifest = (path.suffix in (".csv", ".parquet") or path.exists()) and not path.is_dir()
+    if not is_manifest and not path.is_dir() and name not in EXPERIMENT_DATASETS:
+        names = ", ".join(map(repr, EXPERIMENT_DATASETS))
+        raise ValueError(
+            f"dataset must be one of {names}, a manifest (CSV or parquet) or a folder written by "
+            f"skxmodal embed, got {name!r}"
+        )
+    for option, given, serves in (
+        ("pair_noise", pair_noise != 0, name in _MADE_PAIRS),
+        ("skew", skew != 1, name in _MADE_PAIRS),
+        ("clips", clips is not None, name == "audioset"),
+        ("columns", bool(columns), is_manifest),
+    ):
+        if given and not serves:
+            raise ValueError(f"{option} does not go with dataset={name!r}: leave it out")
     if name == "embeddings":
         source = _embeddings(preset, encoders, pair_noise=pair_noise, skew=skew)
         return replace(source, first_seed=random_state)
@@ -93,13 +110,6 @@ def open_source(
 
         source = open_embedded(path, encoders, random_state=random_state)
         return replace(source, first_seed=random_state)
-    is_manifest = path.suffix in (".csv", ".parquet") or path.exists()
-    if not is_manifest and name not in EXPERIMENT_DATASETS:
-        names = ", ".join(map(repr, EXPERIMENT_DATASETS))
-        raise ValueError(
-            f"dataset must be one of {names}, a manifest (CSV or parquet) or a folder written by "
-            f"skxmodal embed, got {name!r}"
-        )
     if name == "audioset" and clips is None:
         raise ValueError(
             "dataset='audioset' needs clips=: a folder of clips, or 'youtube' to download them"
@@ -124,7 +134,7 @@ def open_source(
     else:
         from ._manifests import open_manifest
 
-        source = open_manifest(path, chosen, random_state=random_state)
+        source = open_manifest(path, chosen, columns=columns, random_state=random_state)
     return replace(source, first_seed=random_state, not_run=[*source.not_run, *not_run])
 
 
@@ -233,7 +243,10 @@ def _embeddings(
     skew: float,
 ) -> Source:
     """Made-up embeddings with the widths of real encoders, at any size."""
-    chosen = {name: list((encoders or _TABLE_1).get(name, [])) for name in ("audio", "image")}
+    chosen = {
+        name: list(dict.fromkeys((encoders or _TABLE_1).get(name, ())))
+        for name in ("audio", "image")
+    }
     for modality, names in chosen.items():
         if not names:
             raise ValueError(f"encoders must name one or more encoders for {modality!r}")

@@ -31,6 +31,13 @@ class EmbeddedSubset:
     relevance_labels: Any
     class_counts: Mapping[str, Sequence[int]]
 
+    def n_media(self, pair: Mapping[str, str]) -> dict[str, int]:
+        """Count the rows that have each modality, and could be read."""
+        return {
+            view[0]: int((~np.isnan(np.asarray(self.blocks[view][:, 0]))).sum())
+            for view in pair.items()
+        }
+
     def table(self, pair: Mapping[str, str]) -> tuple[np.ndarray, dict[str, int]]:
         """Return the embedding table of one encoder a modality, and its layout."""
         blocks = [self.blocks[modality, encoder] for modality, encoder in pair.items()]
@@ -105,13 +112,14 @@ def embed_subset(
     )
 
 
-def fingerprints(source: Source) -> dict[str, str]:
-    """By what the embeddings of each encoder are known."""
+def fingerprints(source: Source, pair: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By what the embeddings of each encoder are known; of one pair, or of all."""
+    chosen = source.encoders if pair is None else {name: [pair[name]] for name in pair}
     return {
         f"{modality}: {encoder}": ""
         if source.embedded
         else load_encoder(encoder, modality).fingerprint
-        for modality, encoders in source.encoders.items()
+        for modality, encoders in chosen.items()
         for encoder in encoders
     }
 

@@ -31,11 +31,13 @@ def table_1(source: Source) -> list[dict[str, Any]]:
 
 def not_asked_for(source: Source) -> list[str]:
     """Return a sentence on the encoders of Table 1 that took no part, if there are any."""
-    left_out = [
+    failed = {line.partition(": ")[0] for line in source.not_run}
+    names = [
         f"{row['name']} ({row['modality']})"
         for row in table_1(source)
         if not row["used"] and row["parameters"]
     ]
+    left_out = [name for name in names if name not in failed]
     if not left_out:
         return []
     return [f"not asked for (their weights must be downloaded): {', '.join(left_out)}"]

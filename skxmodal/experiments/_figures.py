@@ -17,6 +17,7 @@ from ..inspection import (
 from ..metrics import ClusterDistances
 from ..model_selection import TransferCurve
 from ._pairs import DIRECTIONS
+from ._tables import of_first_seed
 
 
 def displays(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, dict[str, Any]]]:
@@ -37,25 +38,30 @@ def displays(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, dict[s
         {},
     )
     first, *_ = results["settings"]["systems"]
+    seed = of_first_seed(results)
+    spaces = "without translation (MMP)"
+    if first != "MMP":
+        spaces = f"before (MMP) and after translation ({first})"
     for order in ("modality", "class"):
         yield (
             f"clusters-by-{order}",
-            f"Figure 4: distances between the centroids of classes in each modality, before "
-            f"(MMP) and after translation ({first}), sorted by {order}.",
+            f"Figure 4: distances between the centroids of classes in each modality, {spaces}, "
+            f"sorted by {order}{seed}.",
             cluster_display(results),
             {"sort_by": order},
         )
     for target in results["analysis"][first]["targets"]:
         yield (
             f"classes-{target}",
-            f"Figure 5: F1 by class and confusions of {first} with all data, tested on {target}.",
+            f"Figure 5: F1 by class and confusions of {first} with all data, tested on "
+            f"{target}{seed}.",
             class_display(results, first, target),
             {},
         )
     if results["label_distribution"]:
         yield (
             "labels",
-            "Figure 6: class distribution of the translation subset (labels were not used).",
+            f"Figure 6: class distribution of the translation subset{seed}; labels were not used.",
             label_display(results),
             _scores_beside_counts(results),
         )
@@ -100,7 +106,8 @@ def transfer_display(results: Mapping[str, Any]) -> TransferCurveDisplay:
 def cluster_display(results: Mapping[str, Any]) -> ClusterDistanceDisplay:
     """Show cluster distances before and after translation."""
     first, *_ = results["settings"]["systems"]
-    titles = {"MMP": "PCA (MMP)", first: f"translated ({first})"}
+    titles = {"MMP": "PCA (MMP)"}
+    titles.setdefault(first, f"translated ({first})")
     names = np.asarray(results["target_names"], dtype=object)
     panels = {}
     for system, title in titles.items():
@@ -119,7 +126,7 @@ def class_display(results: Mapping[str, Any], system: str, target: str) -> Class
     """Show F1 by class and confusions on one modality."""
     found = results["analysis"][system]["targets"][target]
     return ClassReportDisplay(
-        {target: np.asarray(found["f1"])},
+        {target: np.asarray(found["f1"], dtype=float)},
         {target: np.asarray(found["confusion"])},
         results["target_names"],
     )
@@ -138,4 +145,4 @@ def _scores_beside_counts(results: Mapping[str, Any]) -> dict[str, Any]:
     if results["rank_correlation"][modality] is None:
         return {}
     f1 = results["analysis"][first]["targets"][modality]["f1"]
-    return {"per_class_scores": np.asarray(f1)}
+    return {"per_class_scores": np.asarray(f1, dtype=float)}

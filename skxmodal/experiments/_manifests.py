@@ -21,24 +21,33 @@ from ._stages import make_folder, write_json
 
 _MODALITIES = ("audio", "image")
 _INDEX = "index.json"
+_KEYS = {"files", "target", "target_names", "subset"}
 #: Shares of each class's labelled rows, where the manifest does not assign them itself.
 _SHARES = {"retrieval": 0.2, "test": 0.2}
 _MIN_PER_CLASS = 6
+_MIN_PAIRS = 4  # two to train a translator, two to stop it
 
 
 def open_manifest(
-    path: Path, encoders: Mapping[str, Sequence[str]], *, random_state: int
+    path: Path,
+    encoders: Mapping[str, Sequence[str]],
+    *,
+    columns: Mapping[str, str] | None,
+    random_state: int,
 ) -> Source:
     """Make an experiment of a manifest of media."""
     try:
-        data = load_manifest(path, modalities=_MODALITIES)
+        data = load_manifest(path, modalities=_MODALITIES, columns=columns)
     except FileNotFoundError as error:
         raise ValueError(str(error)) from None
     except OSError as error:
         raise ValueError(f"the manifest {str(path)!r} cannot be read: {error.strerror}") from None
     missing = [name for name in _MODALITIES if name not in data.frame]
     if missing:
-        raise ValueError(f"the manifest {str(path)!r} has no column {missing[0]!r}")
+        raise ValueError(
+            f"the manifest {str(path)!r} has no column {missing[0]!r}: columns={{{missing[0]!r}: "
+            f"...}}, or --column {missing[0]}=..., says which it is"
+        )
     rows = _assign(data, str(path), random_state)
 
     def load(subset: str, seed: int) -> Subset:
@@ -57,7 +66,12 @@ def open_manifest(
         {name: list(encoders[name]) for name in _MODALITIES},
         data.target_names,
         load,
-        {"manifest": digest, "files": files, "split_seed": random_state},
+        {
+            "manifest": digest,
+            "columns": dict(columns or {}),
+            "files": files,
+            "split_seed": random_state,
+        },
     )
 
 
@@ -77,7 +91,7 @@ def embed_manifest(
         From :func:`~skxmodal.datasets.load_manifest`, or any data set with ``frame``, ``target``
         and ``target_names``.
     out : str or path-like
-        Folder for ``<modality>-<number>.npy``, float32 files of one row per row of the table, and
+        Folder for ``<modality>-<encoder>.npy``, float32 files of one row per row of the table, and
         ``index.json``, which names encoders, labels and subsets. A run that was ended takes up
         where it stopped.
     encoders : dict of str to sequence of str
@@ -111,18 +125,24 @@ def embed_manifest(
             f"{', '.join(map(repr, data.frame.columns))}, encoders are named for "
             f"{', '.join(repr(name) for name in encoders if encoders[name])}"
         )
+    # Before the first of them has embedded for hours.
+    ready = {
+        (name, encoder): embedders[name](encoder, **options).fit(list(data.frame[name]))
+        for name, encoder in views
+    }
     make_folder(folder)
     index = {
         "target": np.asarray(data.target).tolist(),
         "target_names": list(data.target_names),
         "subset": None if getattr(data, "subset", None) is None else list(data.subset),
+        "media": file_facts(data.frame),
     }
     files = _files_of_before(folder / _INDEX, index)
     written: dict[Path, np.ndarray] = {}
     for modality, encoder in views:
         path = folder / f"{modality}-{_file_name(encoder)}.npy"
-        embedder = embedders[modality](encoder, **options)
-        written[path] = embed_to_file(embedder, list(data.frame[modality]), path, verbose=verbose)
+        cells = list(data.frame[modality])
+        written[path] = embed_to_file(ready[modality, encoder], cells, path, verbose=verbose)
         entry = {"modality": modality, "encoder": encoder, "file": path.name}
         if entry not in files:
             files.append(entry)
@@ -132,15 +152,31 @@ def embed_manifest(
 
 def _files_of_before(index_file: Path, index: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the files of an earlier call for the same rows, with other encoders."""
-    try:
-        before = json.loads(index_file.read_text("utf-8"))
-    except (OSError, ValueError):
+    if not index_file.exists():
         return []
+    before = _read_index(index_file)
     if any(before.get(key) != value for key, value in index.items()):
         raise ValueError(
-            f"{str(index_file.parent)!r} holds the embeddings of other rows: choose another folder"
+            f"{str(index_file.parent)!r} holds the embeddings of other rows or files: choose "
+            "another folder"
         )
     return before["files"]
+
+
+def _read_index(index_file: Path) -> dict[str, Any]:
+    """Read the index of a folder of embeddings."""
+    folder = str(index_file.parent)
+    try:
+        index = json.loads(index_file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder!r} is no folder of embeddings ({error}): write one by skxmodal embed"
+        ) from None
+    if not isinstance(index, dict) or not _KEYS.issubset(index):
+        raise ValueError(
+            f"{folder!r} is no folder of embeddings: its {_INDEX} is not what skxmodal embed writes"
+        )
+    return index
 
 
 def open_embedded(
@@ -148,12 +184,7 @@ def open_embedded(
 ) -> Source:
     """Make an experiment of a folder that :func:`embed_manifest` wrote."""
     index_file = folder / _INDEX
-    try:
-        index = json.loads(index_file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{str(folder)!r} is no folder of embeddings ({error}): write one by skxmodal embed"
-        ) from None
+    index = _read_index(index_file)
     found = {
         (row["modality"], row["encoder"]): np.load(folder / row["file"], mmap_mode="r")
         for row in index["files"]
@@ -161,7 +192,7 @@ def open_embedded(
     chosen: dict[str, list[str]] = {}
     for modality in _MODALITIES:
         there = [encoder for name, encoder in found if name == modality]
-        chosen[modality] = list((encoders or {}).get(modality) or there)
+        chosen[modality] = list(dict.fromkeys((encoders or {}).get(modality) or there))
         missing = [encoder for encoder in chosen[modality] if encoder not in there]
         if missing or not there:
             raise ValueError(
@@ -203,6 +234,11 @@ def _assign(
     data: Bunch, place: str, random_state: int, present: Any = None
 ) -> dict[str, np.ndarray]:
     """Rows of each subset: as the table says, or pairs without and rows with a label, split."""
+    if len(data.target_names) < 2:
+        raise ValueError(
+            f"{place!r} has the labels of {len(data.target_names)} class(es): the experiment tells "
+            "two or more apart"
+        )
     present = data.frame.notna() if present is None else present
     for modality in _MODALITIES:
         if not present[modality].any():
@@ -227,10 +263,14 @@ def _assign(
         # Without a label a row can neither be found rightly nor be predicted rightly.
         rows[name] = rows[name][np.asarray(data.target)[rows[name]] >= 0]
     for name in SUBSETS:
-        if len(rows[name]) < 2:
+        usable, kind, needed = rows[name], "labelled row(s)", 2
+        if name == "translation":
+            usable = usable[present.all(axis=1).to_numpy()[usable]]
+            kind, needed = "pair(s) of both modalities", _MIN_PAIRS
+        if len(usable) < needed:
             raise ValueError(
-                f"the {name} subset of {place!r} has {len(rows[name])} labelled row(s): it "
-                "needs two or more"
+                f"the {name} subset of {place!r} has {len(usable)} {kind}: it needs {needed} or "
+                "more"
             )
         for modality in _MODALITIES:
             if not present[modality].to_numpy()[rows[name]].any():

@@ -11,7 +11,7 @@ import numpy as np
 from ..metrics import random_ndcg, retrieval_ndcg_score
 from ..translation import ContrastiveTranslator
 from ._data import Source
-from ._embedding import EmbeddedSubset
+from ._embedding import EmbeddedSubset, fingerprints
 from ._stages import Stages
 
 K = 30
@@ -52,7 +52,13 @@ def score_pairs(
 
         scored = stages.record(
             f"translating {audio} and {image}",
-            {**data_key, **pair, "seed": seed, "max_epochs": max_epochs},
+            {
+                **data_key,
+                "encoders": fingerprints(source, pair),
+                **pair,
+                "seed": seed,
+                "max_epochs": max_epochs,
+            },
             compute,
         )
         rows += [{**pair, **row, "seed": seed} for row in scored]

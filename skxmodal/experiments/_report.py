@@ -44,6 +44,7 @@ a { color: var(--accent); }
 """
 
 _LONG = 40  # characters of a cell that is a sentence
+_NOT_ALWAYS = {"neighbours", "labels"}  # figures that some data do not have
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -80,6 +81,9 @@ def write_report(results: Mapping[str, Any], folder: Path, extra: Any = None) ->
         _write_figure(figures, "neighbours", extra)
         caption = "What is retrieved: a query on the left, the nearest of the other modality."
         shown.insert(1, ("neighbours", caption, extra["alt"], extra["png"]))
+    for name in _NOT_ALWAYS - {name for name, *_ in shown}:
+        for kind in KINDS:  # of an earlier run, on other data
+            (figures / f"{name}.{kind}").unlink(missing_ok=True)
     settings = results["settings"]
     title = f"{settings['dataset']}: train on one modality, predict on the other"
     page = _PAGE.format(
@@ -103,12 +107,14 @@ def _body(
     title: str, results: Mapping[str, Any], shown: Sequence[tuple[str, str, str, bytes]]
 ) -> Iterator[str]:
     settings = results["settings"]
+    kept = sum(stage["reused"] for stage in results["stages"])
+    earlier = f" ({kept} of {len(results['stages'])} stages kept from earlier runs)" if kept else ""
     yield f"<h1>{escape(title)}</h1>"
     yield (
         '<p class="lead">The experiment of Wu, Fuentes and Bello, "Exploring modality-agnostic '
         f'representations for music classification" (2021), preset {escape(settings["preset"])}, '
         f"{settings['repeats']} seed(s) from {settings['random_state']}, in "
-        f"{results['seconds']:.0f} s on {results['machine']['cpus']} processors.</p>"
+        f"{results['seconds']:.0f} s on {results['machine']['cpus']} processors{earlier}.</p>"
     )
     yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in sentences(results)) + "</ul>"
     parts = tables(results)

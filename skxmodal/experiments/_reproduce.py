@@ -35,6 +35,7 @@ def reproduce(
     pair_noise: float = 0.0,
     skew: float = 1.0,
     clips: str | os.PathLike | None = None,
+    columns: Mapping[str, str] | None = None,
     repeats: int = 1,
     out: str | os.PathLike | None = None,
     random_state: int = 0,
@@ -76,11 +77,13 @@ def reproduce(
     systems : sequence of {"MMT", "MMP", "MMR"}, default=("MMT", "MMP", "MMR")
         Multi-modal systems. The first is the one looked into in step 3, compared with ``"MMP"``.
     pair_noise, skew : float
-        How noisy and how skewed the unlabelled pairs are (not for AudioSet, manifests and
-        folders).
+        How noisy and how skewed the unlabelled pairs are (instruments, digits and embeddings
+        only: the pairs of other data are what they are).
     clips : path-like, "youtube" or None, default=None
         AudioSet's clips, for ``dataset="audioset"``, as in
         :func:`~skxmodal.datasets.fetch_audioset`.
+    columns : mapping of str to str or None, default=None
+        What a manifest calls its columns, as in :func:`~skxmodal.datasets.load_manifest`.
     repeats : int, default=1
         Number of seeds, from ``random_state`` on; with several there are 95 % intervals. A seed
         draws networks, forests and the labelled samples mixed in, and the pairs of data sets
@@ -112,8 +115,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        When a parameter is out of range, or the data cannot serve: a class with one sample, a
-        modality that a whole subset lacks.
+        When a parameter is out of range or does not go with the data set, or the data cannot
+        serve: a class with one sample, a modality that a whole subset lacks.
     RemoteFileError
         When the data cannot be obtained.
 
@@ -127,11 +130,12 @@ def reproduce(
     check_number("skew", skew, low=1, below=np.inf)
     check_n_jobs(n_jobs)
     check_number("repeats", repeats, integer=True, low=1)
-    check_number("random_state", random_state, integer=True, low=0)
+    check_number("random_state", random_state, integer=True, low=0, high=2**32 - repeats)
     if not systems:
         raise ValueError("systems must name one system or more")
     for system in systems:
         check_choice("systems", system, SPACES)
+    systems = tuple(dict.fromkeys(systems))
     if out is not None:
         # Before hours of work, not after.
         import_optional("matplotlib", caller="reproduce(out=...)", extra="plot")
@@ -143,6 +147,7 @@ def reproduce(
         pair_noise=pair_noise,
         skew=skew,
         clips=clips,
+        columns=columns,
         random_state=random_state,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -151,7 +156,7 @@ def reproduce(
     say = _Narrator(verbose)
     folder = None if out is None else Path(out)
     stages = Stages(None if folder is None else folder / "stages", say)
-    run = _Run(source, sizes, stages, tuple(systems), random_state, repeats, cache, n_jobs, verbose)
+    run = _Run(source, sizes, stages, systems, random_state, repeats, cache, n_jobs, verbose)
     results = {
         "settings": {
             "dataset": source.name,
@@ -159,6 +164,7 @@ def reproduce(
             "max_epochs": {"comparing pairs": sizes.pair_epochs, "best pair": sizes.max_epochs},
             "pair_noise": pair_noise,
             "skew": skew,
+            "columns": dict(columns or {}),
             "encoders": source.encoders,
             "systems": list(systems),
             "repeats": repeats,
@@ -217,7 +223,7 @@ class _Run:
 
     def everything(self) -> dict[str, Any]:
         """Run all parts."""
-        rows, n_rows = [], {}
+        rows = []
         for seed in self.seeds:
             translation = self._embed("translation", seed)
             rows += score_pairs(
@@ -230,16 +236,17 @@ class _Run:
                 data_key=self._data_key(seed),
                 verbose=self.options["verbose"],
             )
-            n_rows = {"translation": len(translation.target)}
         pair = best_pair(rows)
         classified = [self._classify(seed, pair) for seed in self.seeds]
         curves = [curve for of_seed in classified for curve in of_seed["curves"]]
         scores = summarise_scores(curves)
         analysis = classified[0]["analysis"]
-        counts = self._embed("translation", self.seeds[0]).class_counts
+        subsets = {"translation": self._embed("translation", self.seeds[0]), **self.fixed}
+        counts = subsets["translation"].class_counts
         return {
             "target_names": self.source.target_names,
-            "n_rows": n_rows | {name: len(subset.target) for name, subset in self.fixed.items()},
+            "n_rows": {name: len(subset.target) for name, subset in subsets.items()},
+            "n_media": {name: subset.n_media(pair) for name, subset in subsets.items()},
             "encoders": table_1(self.source),
             "retrieval": rows,
             "baselines": score_baselines(self.source, self.fixed["retrieval"]),
@@ -260,13 +267,13 @@ class _Run:
             self.systems[0],
             self.joint.retrieval,
             seed=self.seeds[0],
-            data_key=self._space_key(self.seeds[0]),
+            data_key=self._space_key(self.seeds[0], self.pair),
         )
 
     def _classify(self, seed: int, pair: dict[str, str]) -> dict[str, Any]:
         """Fit the systems of one seed, and measure them."""
         subsets = {**self.fixed, "translation": self._embed("translation", seed)}
-        key = self._data_key(seed)
+        key = self._space_key(seed, pair)
         targets = {name: subsets[name].target for name in ("train", "test")}
         joint = {
             system: fit_space(
@@ -274,8 +281,6 @@ class _Run:
             )
             for system in dict.fromkeys((*self.systems, "MMP"))
         }
-        self.pair = pair
-        key = self._space_key(seed)
         curves = []
         for target in pair:
             runs = [(f"SM{target[0].upper()}", "MMP", True)]
@@ -297,7 +302,7 @@ class _Run:
                 curves.append({"system": name, "seed": seed, **curve.as_dict()})
         analysis = {}
         if seed == self.seeds[0]:
-            self.joint = joint[self.systems[0]]
+            self.pair, self.joint = pair, joint[self.systems[0]]
             for system in dict.fromkeys((self.systems[0], "MMP")):
                 analysis[system] = analyse(
                     self.stages,
@@ -319,16 +324,20 @@ class _Run:
             )
         return self._embedded[name, seed]
 
-    def _space_key(self, seed: int) -> dict[str, Any]:
+    def _space_key(self, seed: int, pair: Mapping[str, str]) -> dict[str, Any]:
         """What the joint spaces of a seed depend on."""
-        return {**self._data_key(seed), **self.pair, "max_epochs": self.preset.max_epochs}
+        return {
+            **self._data_key(seed),
+            "encoders": fingerprints(self.source, pair),
+            **pair,
+            "max_epochs": self.preset.max_epochs,
+        }
 
     def _data_key(self, seed: int) -> dict[str, Any]:
-        """What the embeddings of a seed depend on."""
+        """What the embeddings of a seed depend on, besides the encoders."""
         return {
             "source": self.source.name,
             **self.source.identity,
-            "encoders": fingerprints(self.source),
             "subsets": SUBSETS,
             "first_seed": self.seeds[0],
             "data_seed": seed if self.source.draws_pairs else None,

@@ -68,12 +68,18 @@ def rank_correlations(
 ) -> dict[str, dict[str, float] | None]:
     """Spearman correlation of class frequency among the pairs with F1, by target modality.
 
-    ``None`` with two classes, where all are as frequent, or where frequencies are not known.
+    ``None`` with two classes, where all are as frequent, or where frequencies are not known; a
+    class that has no F1 does not count.
     """
     found: dict[str, dict[str, float] | None] = {}
     for target, of_target in analysis["targets"].items():
-        frequency, f1 = counts.get(target), of_target["f1"]
-        if frequency is None or len(f1) < 3 or len(set(frequency)) < 2 or len(set(f1)) < 2:
+        known = [
+            (frequency, f1)
+            for frequency, f1 in zip(counts.get(target, ()), of_target["f1"])
+            if f1 is not None
+        ]
+        frequency, f1 = zip(*known) if known else ((), ())
+        if len(f1) < 3 or len(set(frequency)) < 2 or len(set(f1)) < 2:
             found[target] = None
             continue
         result = spearmanr(frequency, f1)

@@ -93,7 +93,7 @@ def fit_space(
     def compute(folder: Path | None) -> dict[str, np.ndarray]:
         table, widths = _unlabelled(subsets, pair)
         # With fewer training samples than components, the last components would be noise.
-        most = min(*widths.values(), *(_count(subsets["train"], view) for view in pair.items()))
+        most = min(*widths.values(), *subsets["train"].n_media(pair).values())
         space = SPACES[system](seed, widths, most, preset).fit(table)
         del table
         return {
@@ -116,11 +116,6 @@ def fit_space(
     return JointTables(
         *({modality: found[f"{name}_{modality}"] for modality in pair} for name in _LABELLED)
     )
-
-
-def _count(subset: EmbeddedSubset, view: tuple[str, str]) -> int:
-    """How many rows have a modality."""
-    return int((~np.isnan(np.asarray(subset.blocks[view][:, 0]))).sum())
 
 
 def _unlabelled(
@@ -207,8 +202,10 @@ def analyse(
             rows = ~np.isnan(np.asarray(block[:, 0]))
             X = select_modality(X_test[rows], target, modalities=widths)
             predicted, true = model.predict(X), targets["test"][rows]
+            f1 = f1_score(true, predicted, labels=labels, average=None, zero_division=np.nan)
             per_target[target] = {
-                "f1": f1_score(true, predicted, labels=labels, average=None, zero_division=0),
+                # A class that is neither there nor predicted has none.
+                "f1": [None if np.isnan(value) else float(value) for value in f1],
                 "confusion": confusion_matrix(true, predicted, labels=labels),
             }
         return {"targets": per_target, "clusters": _clusters(X_test, targets["test"], widths)}

@@ -15,8 +15,14 @@ def tables(results: Mapping[str, Any]) -> dict[str, list[list[str]]]:
         "Table 2: subsets": _subsets(results),
         "NDCG@30 of cross-modal retrieval": _retrieval(results),
         "Macro F1 on test samples of one modality": _scores(results),
-        "Structure of the joint space": _structure(results),
+        f"Structure of the joint space{of_first_seed(results)}": _structure(results),
     }
+
+
+def of_first_seed(results: Mapping[str, Any]) -> str:
+    """Say of what is looked into with the first seed that it is no mean, where others are."""
+    settings = results["settings"]
+    return f" (seed {settings['random_state']})" if settings["repeats"] > 1 else ""
 
 
 def sentences(results: Mapping[str, Any]) -> list[str]:
@@ -34,7 +40,8 @@ def sentences(results: Mapping[str, Any]) -> list[str]:
             continue
         found.append(
             f"F1 by class on {target} follows the class frequency among the pairs with a rank "
-            f"correlation of {correlation['rho']:.2f} (p = {correlation['p_value']:.2g})."
+            f"correlation of {correlation['rho']:.2f} (p = {correlation['p_value']:.2g})"
+            f"{of_first_seed(results)}."
         )
     return found
 
@@ -80,8 +87,15 @@ def _subsets(results: Mapping[str, Any]) -> list[list[str]]:
         "test": "test classifiers",
     }
     return [
-        ["subset", "role", "rows"],
-        *([name, roles[name], f"{results['n_rows'][name]:,}"] for name in roles),
+        ["subset", "role", "rows", *(f"with {name}" for name in results["best_pair"])],
+        *(
+            [
+                name,
+                role,
+                *map(_count, (results["n_rows"][name], *results["n_media"][name].values())),
+            ]
+            for name, role in roles.items()
+        ),
     ]
 
 

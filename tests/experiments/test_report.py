@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from skxmodal.experiments import _presets, format_results, reproduce
+from skxmodal.experiments._figures import displays
+from skxmodal.experiments._report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +95,42 @@ def test_what_was_not_run_is_told(report):
     (sentence,) = results["not_run"]
     assert "yamnet (audio)" in sentence
     assert "resnet50 (image)" in (folder / "report.html").read_text()
+
+
+def test_figures_of_an_earlier_run_on_other_data_are_gone(report, tmp_path):
+    folder, results = report
+    shutil.copytree(folder / "figures", tmp_path / "figures")
+    write_report({**results, "label_distribution": {}}, tmp_path)
+    names = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert not names & {"neighbours", "labels"}
+    assert "retrieval" in names
+
+
+def test_seconds_of_a_run_that_was_taken_up_are_told_as_such(report, tmp_path):
+    folder, results = report
+    assert "kept from earlier runs" not in (folder / "report.html").read_text()
+    stages = [{**stage, "reused": number < 3} for number, stage in enumerate(results["stages"])]
+    page = write_report({**results, "stages": stages}, tmp_path).read_text()
+    assert f"(3 of {len(stages)} stages kept from earlier runs)" in page
+
+
+def of_settings(results, **settings):
+    return {**results, "settings": {**results["settings"], **settings}}
+
+
+def test_principal_components_are_not_called_a_translation(report):
+    results = of_settings(report[1], systems=["MMP"])
+    shown = {name: (caption, display) for name, caption, display, _ in displays(results)}
+    caption, display = shown["clusters-by-class"]
+    assert "without translation (MMP)" in caption
+    assert "translated" not in display.describe()
+
+
+def test_what_is_of_the_first_seed_alone_is_told_as_such(report):
+    assert "(seed 0)" not in format_results(report[1])
+    results = of_settings(report[1], repeats=2)
+    assert "Structure of the joint space (seed 0)" in format_results(results)
+    captions = [caption for _, caption, _, _ in displays(results) if "(seed 0)" in caption]
+    assert [caption[:8] for caption in captions] == ["Figure 4"] * 2 + ["Figure 5"] * 2 + [
+        "Figure 6"
+    ]

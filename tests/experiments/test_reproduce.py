@@ -1,6 +1,7 @@
 """The experiment on real digits: what the paper found must be found again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from skxmodal.datasets import load_manifest, make_instruments
 from skxmodal.embedders import MediaWarning
 from skxmodal.experiments import embed_manifest, reproduce
+from skxmodal.experiments._data import open_source
 from skxmodal.experiments._presets import PRESETS
+from skxmodal.experiments._summary import rank_correlations
 from skxmodal.experiments._tables import tables
 
 OFFLINE = {"audio": ["logmel"], "image": ["hog"]}
@@ -114,13 +117,128 @@ def test_a_manifest_may_assign_the_subsets(manifest, few_draws, tmp_path):
 def test_an_encoder_that_cannot_be_had_is_told_and_left_out(manifest, few_draws):
     results = reproduce(manifest, encoders={"audio": ["logmel", "yamnet"], "image": ["hog"]})
     assert results["settings"]["encoders"]["audio"] == ["logmel"]
-    assert results["not_run"][0].startswith("yamnet (audio): ")
+    failed, not_asked_for = results["not_run"]
+    assert failed.startswith("yamnet (audio): ")
+    assert "vggish (audio)" in not_asked_for
+    assert "yamnet" not in not_asked_for
+
+
+@pytest.fixture
+def shortest(monkeypatch):
+    """Translators that do not learn, curves of two points."""
+    few = {"n_sizes": 2, "n_draws": 1, "pair_epochs": 1, "max_epochs": 1}
+    monkeypatch.setitem(PRESETS, "quick", replace(PRESETS["quick"], **few))
+
+
+def test_what_is_named_twice_counts_once(manifest, shortest):
+    encoders = {"audio": ["logmel", "logmel"], "image": ["hog"]}
+    results = reproduce(manifest, encoders=encoders, systems=["MMP", "MMP"])
+    assert results["settings"]["systems"] == ["MMP"]
+    assert {row["interval"] for row in results["scores"]} == {None}
+    assert len(results["retrieval"]) == 2
+
+
+def test_encoders_of_a_folder_that_are_named_twice_count_once(manifest, tmp_path):
+    embed_manifest(load_manifest(manifest), tmp_path, encoders=OFFLINE)
+    source = opened(tmp_path, {"audio": ["logmel", "logmel"], "image": ["hog"]})
+    assert source.encoders == OFFLINE
+
+
+def test_another_encoder_leaves_finished_pairs_alone(manifest, shortest, tmp_path):
+    options = {"systems": ["MMP"], "out": tmp_path}
+    reproduce(manifest, encoders=OFFLINE, **options)
+    more = {"audio": ["logmel", "mfcc"], "image": ["hog"]}
+    stages = reproduce(manifest, encoders=more, **options)["stages"]
+    reused = {stage["name"]: stage["reused"] for stage in stages}
+    assert reused["translating logmel and hog"]
+    assert not reused["translating mfcc and hog"]
+
+
+def test_a_class_without_a_modality_has_no_f1_there(manifest, shortest):
+    def edit(fields):
+        return ",".join([fields[0], "" if fields[2] == "flute" else fields[1], *fields[2:]])
+
+    results = reproduce(rewritten(manifest, "unseen.csv", edit), encoders=OFFLINE, systems=["MMP"])
+    flute = results["target_names"].index("flute")
+    targets = results["analysis"]["MMP"]["targets"]
+    assert [f1 is None for f1 in targets["image"]["f1"]] == [n == flute for n in range(3)]
+    assert None not in targets["audio"]["f1"]
+    assert results["n_media"]["test"]["image"] < results["n_media"]["test"]["audio"]
+    (table,) = [rows for title, rows in tables(results).items() if title.startswith("Table 2")]
+    assert table[0][2:] == ["rows", "with audio", "with image"]
+    assert table[-1][2:] == ["18", "18", "12"]
+
+
+def test_a_class_without_f1_does_not_count_in_the_rank_correlation():
+    analysis = {"targets": {"image": {"f1": [0.2, 0.5, 0.9, None]}}}
+    found = rank_correlations({"image": [1, 2, 3, 0]}, analysis)
+    assert found["image"]["rho"] == pytest.approx(1)
+    assert rank_correlations({}, analysis) == {"image": None}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda a, i, label: (a, i, "all"), r"has the labels of 1 class\(es\)"),
+        (lambda a, i, label: (a, i, ""), r"has the labels of 0 class\(es\)"),
+        (lambda a, i, label: (a, "", label) if a < i else ("", i, label), r"0 pair\(s\) of both"),
+    ],
+)
+def test_a_manifest_that_cannot_serve_is_told_at_once(edit, message, tmp_path):
+    rows = [(f"{n % 2}.wav", f"{n // 2 % 2}.png", "ab"[n % 2]) for n in range(40)]
+    path = tmp_path / "own.csv"
+    lines = [",".join(edit(*row)) for row in rows]
+    path.write_text("\n".join(["audio,image,label", *lines]) + "\n")
+    with pytest.raises(ValueError, match=message):
+        opened(path)
+
+
+def test_a_manifest_may_have_columns_by_names_of_their_own(manifest, tmp_path):
+    header, rest = manifest.read_text().split("\n", 1)
+    own = manifest.with_name("own.csv")
+    own.write_text(header.replace("audio,image,label,", "wav,png,kind,") + "\n" + rest)
+    columns = {"audio": "wav", "image": "png", "label": "kind"}
+    source = opened(own, columns=columns)
+    assert source.target_names == opened(manifest).target_names
+    assert source.identity["columns"] == columns
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '{"name": "web"}', "not json"])
+def test_an_index_of_something_else_is_named(content, manifest, tmp_path):
+    (tmp_path / "index.json").write_text(content)
+    with pytest.raises(ValueError, match="is no folder of embeddings"):
+        opened(tmp_path)
+    with pytest.raises(ValueError, match="is no folder of embeddings"):
+        embed_manifest(load_manifest(manifest), tmp_path, encoders=OFFLINE)
+    assert (tmp_path / "index.json").read_text() == content
+
+
+def test_other_media_with_the_same_labels_are_other_rows(manifest, tmp_path):
+    data = load_manifest(manifest)
+    embed_manifest(data, tmp_path, encoders={"audio": ["mfcc"]})
+    data.frame = data.frame.assign(audio=data.frame["audio"].to_numpy()[::-1])
+    with pytest.raises(ValueError, match="embeddings of other rows or files"):
+        embed_manifest(data, tmp_path, encoders={"image": ["thumbnail"]})
+
+
+def opened(dataset, encoders=OFFLINE, columns=None):
+    """Open a data set as an experiment does."""
+    return open_source(
+        dataset,
+        PRESETS["quick"],
+        encoders=encoders,
+        pair_noise=0,
+        skew=1,
+        clips=None,
+        columns=columns,
+        random_state=0,
+        n_jobs=None,
+        verbose=0,
+    )
 
 
 @pytest.mark.slow
 def test_made_up_embeddings_run_at_the_widths_of_real_encoders(monkeypatch):
-    from dataclasses import replace
-
     rows = dict(zip(PRESETS["quick"].rows, (600, 90, 180, 90), strict=True))
     monkeypatch.setitem(PRESETS, "quick", replace(PRESETS["quick"], rows=rows, n_sizes=3))
     results = reproduce("embeddings")
@@ -154,26 +272,11 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(options, message, tmp_path
 
 
 def test_an_edited_file_is_embedded_anew(manifest, few_draws, tmp_path):
-    from skxmodal.experiments._data import open_source
-
-    def identity():
-        return open_source(
-            manifest,
-            PRESETS["quick"],
-            encoders=OFFLINE,
-            pair_noise=0,
-            skew=1,
-            clips=None,
-            random_state=0,
-            n_jobs=None,
-            verbose=0,
-        ).identity
-
-    before = identity()
-    assert before == identity()
+    before = opened(manifest).identity
+    assert before == opened(manifest).identity
     picture = load_manifest(manifest).frame["image"][0]
     Path(picture).touch()
-    assert identity() != before
+    assert opened(manifest).identity != before
 
 
 def test_a_table_of_files_that_are_gone_keeps_no_stage(tmp_path):
