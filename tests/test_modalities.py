@@ -337,6 +337,13 @@ def test_selecting_and_joining_again_gives_the_table_back(embeddings):
     np.testing.assert_array_equal(concat_modalities(**blocks).to_numpy(), values(table))
 
 
+def test_columns_of_media_may_be_called_by_numbers():
+    X = pd.DataFrame({0: ["a.wav"], 1: ["b.png"]})
+    assert select_modality(X, "1")[[0, 1]].to_numpy().tolist() == [[None, "b.png"]]
+    assert X.to_numpy().tolist() == [["a.wav", "b.png"]]
+    assert melt_modalities(X)[0].to_numpy().tolist() == [["a.wav", None], [None, "b.png"]]
+
+
 def test_melting_a_molten_table_changes_nothing(embeddings):
     table, layout = embeddings
     once, y, modality = melt_modalities(table, [0, 1, 2, 3], **layout)

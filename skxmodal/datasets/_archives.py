@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from ..utils._file_lock import file_lock
 from ._data_home import get_data_home
 from ._digests import digest_of_digests
-from ._file_lock import file_lock
 from ._remote import RemoteFile, RemoteFileError, fetch_file
 
 _MAX_BYTES = 1 << 30

@@ -15,6 +15,7 @@ from typing import Any
 from joblib import effective_n_jobs
 
 from ..utils import import_optional, progress_bar
+from ..utils._file_lock import file_lock
 from ._audioset_ledger import Ledger
 from ._audioset_sampling import seconds_text
 from ._audioset_youtube import (
@@ -25,7 +26,6 @@ from ._audioset_youtube import (
     YouTubeClips,
 )
 from ._data_home import get_data_home
-from ._file_lock import file_lock
 from ._remote import RemoteFileError
 
 _FOLDER, _PARTS, _LEDGER, _LOCK = "audioset-clips", "parts", "unavailable.jsonl", "lock"

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..utils._file_lock import file_lock
 from ._data_home import get_data_home
 from ._digests import digest_of, matches
-from ._file_lock import file_lock
 from ._http import TransferError, download, shown
 from ._partial_file import PartialFile
 

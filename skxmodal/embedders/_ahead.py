@@ -7,7 +7,7 @@ import os
 import pickle
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -47,7 +47,7 @@ def map_ahead(
     n_jobs: int | None,
     *,
     n_items: float = math.inf,
-) -> Iterator:
+) -> Generator:
     """Map in order, with workers a bounded number of items ahead of who takes the results.
 
     Workers are threads, or processes inside of ``joblib.parallel_config(backend="loky")``, which
@@ -55,14 +55,14 @@ def map_ahead(
     """
     n_workers = effective_n_jobs(n_jobs)
     if n_workers == 1:
-        return map(function, items)
+        return (function(item) for item in items)
     backend, _ = get_active_backend(prefer="threads")
     if isinstance(backend, BACKENDS.get("loky", ())):
         return _in_processes(function, items, n_workers, n_items)
     return _in_threads(function, items, n_workers)
 
 
-def _in_threads(function: Callable, items: Iterable[Any], n_workers: int) -> Iterator:
+def _in_threads(function: Callable, items: Iterable[Any], n_workers: int) -> Generator:
     with ThreadPoolExecutor(n_workers) as executor:
         tasks = (executor.submit(function, item) for item in items)
         yield from _results(tasks, n_workers * _CELLS_AHEAD)
@@ -70,7 +70,7 @@ def _in_threads(function: Callable, items: Iterable[Any], n_workers: int) -> Ite
 
 def _in_processes(
     function: Callable, items: Iterable[Any], n_workers: int, n_items: float
-) -> Iterator:
+) -> Generator:
     items = iter(items)
     chunk_cells, n_left = 1, n_items
     sizes: deque[int] = deque()

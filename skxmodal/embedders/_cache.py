@@ -155,7 +155,7 @@ class EmbeddingCache:
         def compute(positions: list[int]) -> Iterator[tuple[list[int], np.ndarray]]:
             for batch, vectors in stream(positions):
                 files = {
-                    position: os.fspath(cell)
+                    position: os.fsdecode(cell)
                     for position, cell in ((p, stream.cell(p)) for p in batch)
                     if keys[position] is not None and isinstance(cell, (str, os.PathLike))
                 }

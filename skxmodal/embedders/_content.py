@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from numbers import Real
 from typing import Any
 
@@ -90,7 +91,7 @@ def path_key(content: str, suffix: str, fragment: str) -> str:
 
 def split_fragment(cell: str | os.PathLike[str]) -> tuple[str, str]:
     """Cut ``clip.mp4#t=3.0,4.0`` in two; a file that is really named so is left whole."""
-    text = os.fspath(cell)
+    text = os.fsdecode(cell)
     name, mark, fragment = text.rpartition(_FRAGMENT)
     if mark and not os.path.lexists(text):
         return name, fragment
@@ -122,8 +123,18 @@ def _array_key(array: np.ndarray, sample_rate: float | None) -> str | None:
 def _picture_key(picture: Any) -> str | None:
     """Hash a PIL image: pixels, and what changes how they are read."""
     try:
-        looks = (picture.mode, picture.size, picture.getpalette(), picture.info.get("transparency"))
+        palette = picture.getpalette(None)  # with its alpha, if it has that
+        looks = (picture.mode, picture.size, palette, picture.info.get("transparency"))
         return hash_parts("image", repr(looks), picture.getexif().tobytes(), picture.tobytes())
-    except (OSError, ValueError, AttributeError, SyntaxError):
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        SyntaxError,
+        RuntimeError,
+        struct.error,
+    ):
         # A damaged picture shows when it is decoded, where the error is told with its row.
         return None

@@ -308,7 +308,6 @@ def _media_keys(
     connection: sqlite3.Connection, cells: list[Any], sample_rate: float | None
 ) -> list[str | None]:
     """Hash cells, and remember the files among them."""
-    here = os.getcwd()
     keys: list[str | None] = [None] * len(cells)
     files: dict[int, tuple[str, str, str, str]] = {}  # path, suffix, fragment, state
     for index, cell in enumerate(cells):
@@ -318,26 +317,31 @@ def _media_keys(
         try:
             path, fragment = split_fragment(cell)
             # Not "normalised": behind a link to a folder ".." is not what the text says.
-            name = os.path.join(here, path)
+            name = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
             files[index] = (name, os.path.splitext(name)[1], fragment, _file_state(os.stat(name)))
         except (OSError, ValueError):
             continue
-    known = _known_contents(connection, list({name for name, *_ in files.values()}))
+    known = _known_contents(connection, list({_stored_name(name) for name, *_ in files.values()}))
     learned: dict[str, tuple[str, str]] = {}
     for index, (name, suffix, fragment, state) in files.items():
-        before, content = known.get(name, ("", ""))
+        before, content = known.get(_stored_name(name), ("", ""))
         if before != state:
             try:
                 content = _hash_settled(name, state, learned)
             except (OSError, ValueError):
                 continue
-            known[name] = (state, content)
+            known[_stored_name(name)] = (state, content)
         keys[index] = path_key(content, suffix, fragment)
     if learned:
-        rows = [(path, *known) for path, known in learned.items()]
+        rows = [(_stored_name(path), *known) for path, known in learned.items()]
         with transaction(connection):
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)
     return keys
+
+
+def _stored_name(name: str) -> str:
+    """Return a name as SQLite takes it: escaped where it is no UTF-8, as few are."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _file_state(status: os.stat_result) -> str:

@@ -7,6 +7,7 @@ import time
 import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,17 +203,24 @@ class CellStream:
         n_pending = 0
         decode = Decoder(self.encoder, self.read)
         cells = ((position, self.cell(position)) for position in positions)
-        ahead = map_ahead(decode, cells, self.n_jobs, n_items=len(positions))
-        for position, windows in ahead:
-            self.tick()
-            if isinstance(windows, MediaError):
-                self.reject(position, windows)
-                continue
-            pending.append((position, windows))
-            n_pending += len(windows)
-            if n_pending >= self.batch_size:
-                yield self._encode(pending)
-                pending, n_pending = [], 0
+        # Closed here: an error keeps this frame, and who throws that away may be a decoder, which
+        # cannot wait for itself.
+        with closing(map_ahead(decode, cells, self.n_jobs, n_items=len(positions))) as ahead:
+            for position, windows in ahead:
+                self.tick()
+                if isinstance(windows, MediaError):
+                    self.reject(position, windows)
+                    continue
+                if len(windows) == 0:
+                    raise ValueError(
+                        f"encoder {self.encoder.name!r} made no windows of row "
+                        f"{self.distinct[position]}: it must pad what is too short for one"
+                    )
+                pending.append((position, windows))
+                n_pending += len(windows)
+                if n_pending >= self.batch_size:
+                    yield self._encode(pending)
+                    pending, n_pending = [], 0
         if pending:
             yield self._encode(pending)
 

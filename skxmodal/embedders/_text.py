@@ -93,6 +93,14 @@ class TextEmbedder(_MediaEmbedder):
                 cell=f"object of type {type(cell).__name__}",
             )
         text = cell.decode("utf-8", "surrogatepass")
+        try:
+            cell.decode("utf-8")
+        except UnicodeDecodeError:
+            raise MediaError(
+                "the text holds half a surrogate pair, which no encoder can read: decode its "
+                'source with errors="replace"',
+                cell=repr(text[:_LONGEST_SHOWN]),
+            ) from None
         if not text.strip():
             raise MediaError(
                 "the text is empty: a missing text is None", cell=repr(text[:_LONGEST_SHOWN])

@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..encoders import load_encoder
 from ..media import MediaError, as_cells, is_missing
 from ..media._cells import describe
 from ..utils import check_number, progress_bar
+from ..utils._file_lock import file_lock
 from ._content import hash_parts, media_key, split_fragment
 from ._stream import Keeper, MediaWarning, unread_message
 
@@ -38,7 +39,7 @@ def embed_to_file(
     Rows go to ``<path>.part`` when there is a chunk of them or two seconds of work, and how many
     are safe stands in ``<path>.part.json``; the file gets its name when it is whole. With
     ``cache=`` it is the cache that keeps rows between chunks. Memory holds one chunk, however
-    long the column is.
+    long the column is. While another process on this machine makes the file, it is waited for.
 
     Parameters
     ----------
@@ -92,56 +93,65 @@ def embed_to_file(
     made_from = _recipe(embedder, cells)
     state_file = path.with_name(path.name + _STATE)
     origin_file = path.with_name(path.name + ".json")
-    if path.is_file():
-        if _read_json(origin_file).get("made_from") != made_from:
-            raise ValueError(
-                f"{str(path)!r} holds the embeddings of other media or of another encoder: "
-                "delete it, or choose another path"
-            )
-        # Left by a process that was killed at the very end; the folder may be read-only by now.
-        with suppress(OSError):
-            state_file.unlink()
-        found = np.load(path, mmap_mode="r")
-        # What a strict call is not to leave out, and can be read by now, is embedded anew.
-        if not _tell_of_unread(embedder, cells, found, on_error) or on_error == "warn":
-            return found
+    with ExitStack() as stack:
+        made_anew = False
+        for locked in (False, True):
+            if path.is_file() and not made_anew:
+                if _read_json(origin_file).get("made_from") != made_from:
+                    raise ValueError(
+                        f"{str(path)!r} holds the embeddings of other media or of another encoder: "
+                        "delete it, or choose another path"
+                    )
+                # Left by a process that was killed at the very end; the folder may be read-only
+                # by now.
+                with suppress(OSError):
+                    state_file.unlink()
+                found = np.load(path, mmap_mode="r")
+                # What a strict call is not to leave out, and can be read by now, is embedded anew.
+                if not _tell_of_unread(embedder, cells, found, on_error) or on_error == "warn":
+                    return found
+                made_anew = True
+            if not locked:
+                # A whole file needs no lock; another process may be making it just now.
+                with _naming(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(file_lock(path.with_name(path.name + ".lock")))
 
-    partial = path.with_name(path.name + _PARTIAL)
-    shape = (len(cells), embedder.n_features_out_)
-    state = _read_json(state_file)
-    done = state.get("rows", 0) if state.get("made_from") == made_from else 0
-    with _naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not (done and partial.is_file()):
-            done = 0
-            state_file.unlink(missing_ok=True)
-            partial.unlink(missing_ok=True)
-            np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
-        _reserve(partial)
-        rows = np.lib.format.open_memmap(partial, mode="r+")
-    if on_error == "raise":
-        for row in _tell_of_unread(embedder, cells, rows[:done], on_error)[:1]:
-            done = row - row % chunk_size
-
-    def secure(rows: np.memmap, n_rows: int) -> None:
-        """Make the first rows safe, and write down how many they are."""
+        partial = path.with_name(path.name + _PARTIAL)
+        shape = (len(cells), embedder.n_features_out_)
+        state = _read_json(state_file)
+        done = state.get("rows", 0) if state.get("made_from") == made_from else 0
         with _naming(path):
-            rows.flush()
-            _write_json(state_file, {"made_from": made_from, "rows": n_rows})
+            if not (done and partial.is_file()):
+                done = 0
+                state_file.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
+                np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
+            _reserve(partial)
+            rows = np.lib.format.open_memmap(partial, mode="r+")
+        if on_error == "raise":
+            for row in _tell_of_unread(embedder, cells, rows[:done], on_error)[:1]:
+                done = row - row % chunk_size
 
-    with progress_bar(
-        None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
-    ) as bar:
-        _embed_into(rows, embedder, cells, done, chunk_size, secure, bar)
-    del rows
-    with _naming(path):
-        _write_json(origin_file, {"made_from": made_from})
-        partial.replace(path)
-    state_file.unlink(missing_ok=True)
-    found = np.load(path, mmap_mode="r")
-    if on_error == "warn":
-        _tell_of_unread(embedder, cells, found, on_error)
-    return found
+        def secure(rows: np.memmap, n_rows: int) -> None:
+            """Make the first rows safe, and write down how many they are."""
+            with _naming(path):
+                rows.flush()
+                _write_json(state_file, {"made_from": made_from, "rows": n_rows})
+
+        with progress_bar(
+            None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
+        ) as bar:
+            _embed_into(rows, embedder, cells, done, chunk_size, secure, bar)
+        del rows
+        with _naming(path):
+            _write_json(origin_file, {"made_from": made_from})
+            partial.replace(path)
+        state_file.unlink(missing_ok=True)
+        found = np.load(path, mmap_mode="r")
+        if on_error == "warn":
+            _tell_of_unread(embedder, cells, found, on_error)
+        return found
 
 
 def _embed_into(

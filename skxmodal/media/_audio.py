@@ -226,7 +226,7 @@ def _full_scale(array: np.ndarray, cell: str) -> np.ndarray:
         # What is too large for float32 becomes infinite, which the caller reports.
         with np.errstate(over="ignore"):
             return array.astype(np.float32)
-    if array.dtype == np.int64:
+    if array.dtype.kind == "i" and array.dtype.itemsize == 8:
         # Nobody records in 64 bits: it is NumPy's default, and the full scale that was meant is
         # unknown. At that of the type every sound would be silence.
         raise MediaError(

@@ -128,6 +128,8 @@ def as_cells(X: Any) -> list:
             )
         X = X[X.columns[0]]
     if isinstance(X, np.ndarray):
+        if X.dtype.kind == "f" and X.ndim in (1, 2) and X.size == len(X) and np.isnan(X).all():
+            return X.ravel().tolist()  # what pandas makes of a column without a single cell
         if X.ndim == 0 or (X.ndim == 1 and X.dtype.kind in "biufc"):
             raise TypeError(
                 f"expected a column of cells, got one array of shape {X.shape}: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,8 @@ def read_image(cell: Any) -> np.ndarray:
         TypeError,
         LookupError,
         ArithmeticError,
+        RuntimeError,
+        struct.error,
         Warning,
     ) as error:
         raise MediaError(
@@ -126,7 +129,8 @@ def _to_rgb(image: Any, cell: Any) -> np.ndarray:
         return _from_array(array, describe(cell))
     if image.mode == "La":
         image = image.convert("LA")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
+    palette_alpha = image.palette is not None and image.palette.mode == "RGBA"
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info or palette_alpha:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
@@ -160,7 +164,7 @@ def _eight_bits(array: np.ndarray, cell: str) -> np.ndarray:
         return array
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # in either order of bytes
         return np.round(array / 257).astype(np.uint8)
     if array.dtype.kind in "iu":
         if array.min() < 0 or array.max() > 255:

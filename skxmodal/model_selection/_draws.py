@@ -105,11 +105,11 @@ def _hide_media(X: Any, hidden: Mapping[str, np.ndarray]) -> Any:
         return X.with_columns(list(series.values()))
     import pandas as pd
 
-    columns = {}
+    X = X.copy(deep=False)
     for name in X.columns:
         if str(name) in hidden:
             cells = np.empty(len(X), dtype=object)
             cells[:] = list(X[name])
             cells[hidden[str(name)]] = None
-            columns[name] = pd.Series(cells, index=X.index, dtype=object)
-    return X.assign(**columns)
+            X[name] = pd.Series(cells, index=X.index, dtype=object)
+    return X

@@ -45,8 +45,10 @@ def blank_columns(X: Any, names: list) -> Any:
         )
     import pandas as pd
 
-    blank = {name: pd.Series([None] * len(X), dtype=object, index=X.index) for name in names}
-    return X.assign(**blank)
+    X = X.copy(deep=False)
+    for name in names:
+        X[name] = pd.Series([None] * len(X), dtype=object, index=X.index)
+    return X
 
 
 def stack_tables(parts: list) -> Any:

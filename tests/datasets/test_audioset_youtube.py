@@ -23,8 +23,8 @@ from skxmodal.datasets._audioset_clips import attach_media
 from skxmodal.datasets._audioset_ledger import Ledger
 from skxmodal.datasets._audioset_section import RangeFile, SectionError, cut_section
 from skxmodal.datasets._audioset_youtube import SectionDownloader, _meaning_of
-from skxmodal.datasets._file_lock import file_lock
 from skxmodal.media import MediaError, read_audio, read_image
+from skxmodal.utils._file_lock import file_lock
 
 from ..media.videos import RATE, level, write_video
 from .clip_server import ClipServer

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import requests
 
-from skxmodal.datasets import RemoteFileError, _file_lock, _http, _remote
+from skxmodal.datasets import RemoteFileError, _http, _remote
 from skxmodal.datasets._http import redirect_refusal
 from skxmodal.datasets._partial_file import PartialFile
 from skxmodal.datasets._remote import RemoteFile, fetch_file
+from skxmodal.utils import _file_lock
 
 from .http_server import FileServer, cut, stall, status
 

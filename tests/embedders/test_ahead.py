@@ -136,6 +136,16 @@ def test_a_bad_cell_is_named_by_its_row(way, cells, tmp_path):
     assert np.flatnonzero(np.isnan(rows).all(axis=1)).tolist() == [20]
 
 
+def test_an_error_that_is_kept_leaves_no_decoder_behind(cells, tmp_path):
+    # The frames of the error would hold them until a collection, in whatever thread that is.
+    before = set(threading.enumerate())
+    bad = [tmp_path / "there_is_none.wav", *cells]
+    with pytest.raises(MediaError) as kept:
+        AudioEmbedder(n_jobs=2).fit_transform(bad)
+    assert kept.tb is not None
+    assert set(threading.enumerate()) <= before
+
+
 def test_a_cache_is_filled_and_read(way, cells, tmp_path):
     embedder = AudioEmbedder(n_jobs=2, cache=tmp_path)
     expected = AudioEmbedder().fit_transform(cells)

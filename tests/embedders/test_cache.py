@@ -3,12 +3,14 @@
 import os
 import pickle
 import shutil
+import struct
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from sklearn.base import clone
 
 from skxmodal.datasets import get_data_home
@@ -25,6 +27,16 @@ def cache(tmp_path):
 @pytest.fixture
 def expected(Embedder, make_counting, cells):
     return Embedder(make_counting()).fit_transform(cells)
+
+
+class BytesPath(os.PathLike):
+    """A path that is bytes, as ``os.scandir(b".")`` yields."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __fspath__(self):
+        return self.name
 
 
 def n_entries(folder):
@@ -242,6 +254,55 @@ def test_links_to_folders_are_followed_as_the_decoder_does(
     np.testing.assert_array_equal(
         Embedder(make_counting(), cache=cache).fit_transform(column), expected
     )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths are text")
+@pytest.mark.parametrize("as_cell", [os.fsdecode, BytesPath], ids=["text", "bytes"])
+def test_a_name_that_is_no_utf_8_is_known_again(
+    counting, Embedder, draw_cell, save_cell, cache, as_cell
+):
+    path = save_cell(draw_cell(0), "a")
+    name = os.fsencode(path.parent) + b"/\xff" + os.fsencode(path.suffix)
+    try:
+        os.rename(path, name)
+    except OSError:
+        pytest.skip("the file system takes only UTF-8")
+    os.utime(name, (0, 0))
+    for _ in range(2):
+        result = Embedder(counting, cache=cache).fit_transform([as_cell(name)])
+        assert np.isfinite(result).all()
+    assert counting.n_decoded == 1
+
+
+def test_pictures_that_differ_in_the_alpha_of_their_palette_are_apart(cache):
+    pictures = [Image.new("RGBA", (64, 64), (255, 0, 0, alpha)) for alpha in (0, 255)]
+    for picture in pictures:
+        picture.paste((0, 0, 255, 255), (0, 0, 20, 20))
+    pictures = [picture.quantize() for picture in pictures]
+    found = ImageEmbedder(cache=cache).fit_transform(pictures)
+    np.testing.assert_array_equal(found, ImageEmbedder().fit_transform(pictures))
+    assert len(np.unique(found, axis=0)) == 2
+
+
+def test_a_picture_with_damaged_exif_is_told_with_its_row(cache, tmp_path):
+    # The width as text, which Pillow cannot write again, and an orientation.
+    entries = struct.pack("<HHHI4sHHIII", 2, 0x0100, 2, 2, b"a", 0x0112, 3, 1, 6, 0)
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (8, 4)).save(path, exif=b"Exif\0\0II*\0\x08\0\0\0" + entries)
+    with Image.open(path) as picture, pytest.raises(MediaError, match="row 1"):
+        ImageEmbedder(cache=cache).fit_transform([None, picture])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use cannot be removed")
+def test_a_removed_working_folder_does_not_matter_to_full_paths(
+    Embedder, counting, cells, cache, expected, tmp_path, monkeypatch
+):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    result = Embedder(counting, cache=cache).fit_transform(cells)
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_relative_paths_mean_what_they_mean_now(

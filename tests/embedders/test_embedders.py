@@ -347,6 +347,16 @@ def test_what_an_encoder_returns_is_checked(Embedder, counting, cells, encode, m
         Embedder(counting).fit_transform([None, *cells])
 
 
+def test_a_cell_without_windows_does_not_get_the_row_of_another(
+    Embedder, counting, draw_cell, monkeypatch
+):
+    cut = counting.windows
+    made = iter([0, 2])  # as many windows as cells, but not one each
+    monkeypatch.setattr(counting, "windows", lambda media: cut(media)[: next(made)])
+    with pytest.raises(ValueError, match="'statistics' made no windows of row 0: it must pad"):
+        Embedder(counting).fit_transform([draw_cell(0, 40), draw_cell(1, 40)])
+
+
 def test_an_encoder_s_own_errors_are_not_swallowed(Embedder, counting, cells):
     def broken(windows):
         raise RuntimeError("out of memory")

@@ -60,6 +60,7 @@ def test_a_text_that_names_a_file_is_still_a_text(tmp_path):
         (3, "row 1, object of type int: a cell of text must be a str"),
         (b"drum", "row 1, object of type bytes: a cell of text must be a str"),
         ("  ", "row 1, '  ': the text is empty"),
+        ("a\udcff", r"row 1, 'a.udcff': the text holds half a surrogate pair"),
     ],
 )
 def test_a_bad_cell_is_named_with_its_row(cell, message):

@@ -1,7 +1,9 @@
 """Embedding to a file: the same rows as in memory, whatever happens on the way."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from threading import Event
 
 import numpy as np
 import pytest
@@ -142,6 +144,31 @@ def test_a_half_written_file_of_other_media_is_begun_anew(pictures, path):
     calls = []
     embed_to_file(counting(calls), pictures[::-1], path, chunk_size=2)
     assert sum(calls) == 9
+
+
+def test_two_that_make_one_file_at_once_do_not_mix_their_rows(pictures, path):
+    calls, calls_of_other, begun, may_end = [], [], Event(), Event()
+
+    def encode(windows):
+        begun.set()
+        assert may_end.wait(60)
+        calls.append(len(windows))
+        return windows.mean(axis=(1, 2)).astype(np.float32)
+
+    may_end.set()
+    encoder = FunctionEncoder(encode, "image", size=(8, 8), fingerprint="mean colour")
+    for told in (calls, begun, may_end):
+        told.clear()  # of the call by which the encoder learned its dimension
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            first = pool.submit(embed_to_file, ImageEmbedder(encoder), pictures, path)
+            assert begun.wait(60)
+            second = pool.submit(embed_to_file, counting(calls_of_other), pictures, path)
+            wait([second], timeout=0.3)
+        finally:
+            may_end.set()
+    np.testing.assert_array_equal(first.result(), second.result())
+    assert (sum(calls), sum(calls_of_other)) == (9, 0)
 
 
 def test_a_cut_off_note_of_progress_means_beginning_anew(pictures, path):

@@ -155,8 +155,9 @@ def test_arrays_are_scaled_by_their_type_and_their_channels_averaged(array, expe
         np.testing.assert_array_equal(read, np.float32(expected))
 
 
-def test_integers_of_64_bits_are_refused_instead_of_being_silence():
-    samples = np.array([-32768, 0, 16384])
+@pytest.mark.parametrize("dtype", ["<i8", ">i8"])
+def test_integers_of_64_bits_are_refused_instead_of_being_silence(dtype):
+    samples = np.array([-32768, 0, 16384], dtype)
     with pytest.raises(MediaError, match=r"64-bit integers.*convert them to int16"):
         read_audio((RATE, samples), RATE)
 

@@ -78,6 +78,11 @@ def test_missing_cells_survive_in_every_column(column):
     assert [is_missing(cell) for cell in as_cells(column)] == [False, True]
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_an_array_of_nothing_but_nan_is_a_column_of_missing_cells(shape):
+    assert [is_missing(cell) for cell in as_cells(np.full(shape, np.nan))] == [True, True]
+
+
 def test_bytes_arrays_and_pairs_are_cells_of_an_object_column():
     cells = [b"RIFF", (8000, np.zeros(3)), np.zeros(4), Path("a.wav")]
     column = pd.Series(cells, dtype=object)

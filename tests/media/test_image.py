@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from skxmodal.media import MediaError, read_image
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM"]
 LOSSY = ["JPEG", "GIF"]
 RED, GREEN, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (255, 255, 255), (0, 0, 0)
+# The width as text, which Pillow cannot write again, and an orientation.
+UNWRITABLE_EXIF = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack(
+    "<HHHI4sHHIII", 2, 0x0100, 2, 2, b"a", 0x0112, 3, 1, 6, 0
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +149,12 @@ def test_partly_transparent_palette_entries_are_laid_on_white():
     assert only_pixel(encoded(picture, "PNG", transparency=bytes([255, 128]))) == (255, 127, 127)
 
 
+def test_the_alpha_of_a_palette_in_memory_is_laid_on_white():
+    picture = Image.new("RGBA", (1, 1), (255, 0, 0, 0)).quantize()
+    assert picture.palette.mode == "RGBA"
+    assert only_pixel(picture) == WHITE
+
+
 def test_the_transparent_colour_of_an_rgb_png_is_white():
     assert only_pixel(encoded(Image.new("RGB", (1, 1), RED), "PNG", transparency=RED)) == WHITE
 
@@ -182,6 +192,7 @@ def test_exif_orientation_is_applied(pixels, orientation, turn, opened):
         (np.array([[0, 77]], np.uint8), 77),
         (np.array([[0, 77]], np.int64), 77),
         (np.array([[0, 77 * 257]], np.uint16), 77),
+        (np.array([[0, 77 * 257]], ">u2"), 77),
         (np.array([[False, True]]), 255),
         (np.array([[0, 1]], np.float64), 255),
         (np.array([[0, 77 / 255]], np.float32), 77),
@@ -270,6 +281,21 @@ def test_damaged_bytes_are_read_or_refused_without_another_error(pixels, file_fo
             outcomes.append(False)
     assert len(outcomes) == 60
     assert False in outcomes
+
+
+def test_a_width_in_exif_that_is_no_number_is_refused_as_damage(pixels):
+    damaged = encoded(pixels, "JPEG", exif=UNWRITABLE_EXIF)
+    with pytest.raises(MediaError, match="cannot be read as a picture"):
+        read_image(damaged)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_a_damaged_avif_is_refused(pixels):
+    content = encoded(pixels, "AVIF")
+    start = content.index(b"mdat") + 4
+    damaged = content[:start] + bytes(16) + content[start + 16 :]
+    with pytest.raises(MediaError, match="cannot be read as a picture"):
+        read_image(damaged)
 
 
 def test_an_error_of_a_float_file_names_its_path(tmp_path):

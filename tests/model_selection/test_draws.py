@@ -99,3 +99,10 @@ def test_hidden_tables_keep_their_index():
     X = pd.DataFrame({"audio": ["a.wav", "b.wav"]}, dtype=object, index=[7, 3])
     hidden = hide_cells(X, {"audio": np.array([True, False])}, "auto")
     assert hidden["audio"].to_dict() == {7: None, 3: "b.wav"}
+
+
+def test_cells_of_columns_called_by_numbers_are_hidden():
+    X = pd.DataFrame({0: ["a.wav", "b.wav"], 1: ["a.png", "b.png"]})
+    hidden = hide_cells(X, {"0": np.array([True, False])}, "auto")
+    assert hidden.to_numpy().tolist() == [[None, "a.png"], ["b.wav", "b.png"]]
+    assert X.to_numpy().tolist() == [["a.wav", "a.png"], ["b.wav", "b.png"]]

@@ -67,10 +67,10 @@ def _lock(file: IO[bytes], on_wait: Callable[[], None] | None) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        # Common on clusters: to refuse would be to refuse every download there.
+        # Common on clusters: to refuse would be to refuse all work there.
         warnings.warn(
-            f"the file system of {file.name!r} has no locks: let only one process at a time fetch "
-            "a file there, or set SKXMODAL_DATA to a local disk",
+            f"the file system of {file.name!r} has no locks: let only one process at a time write "
+            "there, or choose a local disk (SKXMODAL_DATA for downloads)",
             UserWarning,
             stacklevel=6,
         )

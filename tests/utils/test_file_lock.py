@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from skxmodal.datasets import _file_lock
-from skxmodal.datasets._file_lock import file_lock
+from skxmodal.utils import _file_lock
+from skxmodal.utils._file_lock import file_lock
 
 
 @pytest.fixture
