@@ -357,3 +357,17 @@ def test_blocks_whose_rows_are_in_another_order_are_not_paired_by_position():
     block = pd.DataFrame(np.eye(3))
     with pytest.raises(ValueError, match="modality 'image' have another index"):
         concat_modalities(audio=block, image=block.iloc[::-1])
+
+
+def test_embeddings_may_be_objects_with_none_for_what_is_missing():
+    array = np.ones((2, 5), dtype=object)
+    array[1, :2] = None
+    table = pd.DataFrame(
+        array, columns=[f"audio__{i}" for i in range(2)] + ["i__0", "i__1", "i__2"]
+    )
+    for X, layout in ((array, {"audio": 2, "i": 3}), (table, "auto")):
+        present = present_rows(X, modalities=layout)
+        assert {name: rows.tolist() for name, rows in present.items()} == {
+            "audio": [True, False],
+            "i": [True, True],
+        }

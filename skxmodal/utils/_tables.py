@@ -15,9 +15,11 @@ def is_polars(X: Any) -> bool:
 def as_array(X: Any) -> np.ndarray:
     """Return the numbers of a table as an array."""
     if isinstance(X, np.ndarray):
-        return X
-    if not is_polars(X) and not all(isinstance(dtype, np.dtype) for dtype in X.dtypes):
-        # pandas' nullable columns mark what is missing by NA, which numpy does not know.
+        return X.astype(np.float64) if X.dtype == object else X
+    if not is_polars(X) and not all(
+        isinstance(dtype, np.dtype) and dtype != object for dtype in X.dtypes
+    ):
+        # Nullable columns and those of objects mark what is missing by NA or None.
         return X.to_numpy(dtype=np.float64, na_value=np.nan)
     return X.to_numpy()
 
