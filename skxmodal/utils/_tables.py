@@ -15,9 +15,9 @@ def is_polars(X: Any) -> bool:
 def as_array(X: Any) -> np.ndarray:
     """Return the numbers of a table as an array."""
     if isinstance(X, np.ndarray):
-        return X.astype(np.float64) if X.dtype == object else X
+        return X.astype(np.float64) if X.dtype.kind == "O" else X
     if not is_polars(X) and not all(
-        isinstance(dtype, np.dtype) and dtype != object for dtype in X.dtypes
+        isinstance(dtype, np.dtype) and dtype.kind != "O" for dtype in X.dtypes
     ):
         # Nullable columns and those of objects mark what is missing by NA or None.
         return X.to_numpy(dtype=np.float64, na_value=np.nan)
