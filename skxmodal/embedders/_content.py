@@ -89,6 +89,15 @@ def path_key(content: str, suffix: str, fragment: str) -> str:
     return hash_parts("file", content, suffix.lower(), fragment)
 
 
+def file_state(cell: str | os.PathLike[str]) -> str | None:
+    """Return size and time of the file that a cell names; ``None`` where there is none."""
+    try:
+        told = os.stat(split_fragment(cell)[0])
+    except (OSError, ValueError):
+        return None
+    return f"{told.st_size} {told.st_mtime_ns}"
+
+
 def split_fragment(cell: str | os.PathLike[str]) -> tuple[str, str]:
     """Cut ``clip.mp4#t=3.0,4.0`` in two; a file that is really named so is left whole."""
     text = os.fsdecode(cell)

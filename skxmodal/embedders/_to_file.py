@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..media import MediaError, as_cells, is_missing
 from ..media._cells import describe
 from ..utils import check_number, progress_bar
 from ..utils._file_lock import file_lock
-from ._content import hash_parts, media_key, split_fragment
+from ._content import file_state, hash_parts, media_key
 from ._stream import Keeper, MediaWarning, unread_message
 
 _PARTIAL, _STATE = ".part", ".part.json"
@@ -52,8 +52,8 @@ def embed_to_file(
         A column of a media table.
     path : str or path-like
         The file, ending in ``.npy``. A whole one is returned as it is when it was made from
-        these cells by this encoder; a half-written one for other cells or another encoder is
-        begun anew.
+        these cells by this encoder, of which some may not have been there yet; a half-written
+        one for other cells or another encoder is begun anew.
     chunk_size : int, default=1024
         Largest number of rows that are written at once.
     verbose : int, default=0
@@ -90,14 +90,15 @@ def embed_to_file(
     on_error = embedder.on_error
     if on_error == "warn":
         embedder.set_params(on_error="ignore")  # one warning for the column, not one a chunk
-    made_from = _recipe(embedder, cells)
+    recipe, absent = _recipe(embedder, cells)
+    made_from = {"made_from": recipe, "absent": absent}
     state_file = path.with_name(path.name + _STATE)
     origin_file = path.with_name(path.name + ".json")
     with ExitStack() as stack:
         made_anew = False
         for locked in (False, True):
             if path.is_file() and not made_anew:
-                if _read_json(origin_file).get("made_from") != made_from:
+                if not _is_made_from(_read_json(origin_file), made_from, embedder, cells):
                     raise ValueError(
                         f"{str(path)!r} holds the embeddings of other media or of another encoder: "
                         "delete it, or choose another path"
@@ -120,7 +121,7 @@ def embed_to_file(
         partial = path.with_name(path.name + _PARTIAL)
         shape = (len(cells), embedder.n_features_out_)
         state = _read_json(state_file)
-        done = state.get("rows", 0) if state.get("made_from") == made_from else 0
+        done = state.get("rows", 0) if _is_made_from(state, made_from, embedder, cells) else 0
         with _naming(path):
             if not (done and partial.is_file()):
                 done = 0
@@ -137,7 +138,7 @@ def embed_to_file(
             """Make the first rows safe, and write down how many they are."""
             with _naming(path):
                 rows.flush()
-                _write_json(state_file, {"made_from": made_from, "rows": n_rows})
+                _write_json(state_file, {**made_from, "rows": n_rows})
 
         with progress_bar(
             None, verbose=verbose, description=path.stem, total=len(cells), unit="row"
@@ -145,7 +146,7 @@ def embed_to_file(
             _embed_into(rows, embedder, cells, done, chunk_size, secure, bar)
         del rows
         with _naming(path):
-            _write_json(origin_file, {"made_from": made_from})
+            _write_json(origin_file, made_from)
             partial.replace(path)
         state_file.unlink(missing_ok=True)
         found = np.load(path, mmap_mode="r")
@@ -251,8 +252,24 @@ def _tell_of_unread(embedder: Any, cells: list, rows: np.ndarray, on_error: str)
     return unread
 
 
-def _recipe(embedder: Any, cells: list) -> str:
-    """Hash what the embeddings depend on: files by name, size and time, the rest by content."""
+def _is_made_from(
+    told: dict[str, Any], made_from: dict[str, Any], embedder: Any, cells: list
+) -> bool:
+    """Tell whether rows of which ``told`` was written down are of these cells and this encoder.
+
+    What was not there at the time may have been put there since: its row is a missing one.
+    """
+    if told.get("made_from") == made_from["made_from"]:
+        return True
+    absent = set(told.get("absent", ()))
+    return bool(absent) and told["made_from"] == _recipe(embedder, cells, absent)[0]
+
+
+def _recipe(embedder: Any, cells: list, absent: Collection[int] = ()) -> tuple[str, list[int]]:
+    """Hash what the embeddings depend on: files by name, size and time, the rest by content.
+
+    Also return the rows whose files are not there; those of ``absent`` count as such.
+    """
     encoder = load_encoder(
         embedder.encoder,
         embedder._modality,
@@ -263,17 +280,16 @@ def _recipe(embedder: Any, cells: list) -> str:
     rate = getattr(embedder, "sample_rate", None)
     parts = [encoder.fingerprint, embedder.pooling, repr(rate), str(len(cells))]
     # A text is content: the embedder hands out bytes for it, and only a path is a str here.
-    for cell in embedder._cells(cells):
+    not_there = []
+    for row, cell in enumerate(embedder._cells(cells)):
         if isinstance(cell, (str, os.PathLike)):
-            parts.append(os.fspath(cell))
-            try:
-                told = os.stat(split_fragment(cell)[0])
-                parts.append(f"{told.st_size} {told.st_mtime_ns}")
-            except (OSError, ValueError):
-                parts.append("missing")
+            state = None if row in absent else file_state(cell)
+            if state is None:
+                not_there.append(row)
+            parts += [os.fspath(cell), state or "missing"]
         else:
             parts.append(media_key(cell, sample_rate=rate) or "")
-    return hash_parts(*parts)
+    return hash_parts(*parts), not_there
 
 
 def _read_json(path: Path) -> dict[str, Any]:

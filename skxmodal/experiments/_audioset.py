@@ -44,7 +44,7 @@ def open_audioset(
             class_counts={"audio": counts, "image": counts},
         )
 
-    found = {name: file_facts(subsets[name].frame[["audio", "image"]]) for name in preset.rows}
+    found = {name: file_facts(subsets[name].frame[["audio", "image"]])[0] for name in preset.rows}
     return Source(
         "audioset",
         {name: list(names) for name, names in encoders.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import fetch_audiovisual_digits, make_instruments, make_paired_embeddings
-from ..embedders._content import hash_parts, split_fragment
+from ..embedders._content import file_state, hash_parts, split_fragment
 from ..encoders import load_encoder
 from ..metrics import ExactMatch
 from ..utils import check_choice
@@ -284,22 +284,23 @@ def _embeddings(
     )
 
 
-def file_facts(frame: Any) -> str:
-    """Hash which files a media table names, and their sizes and times."""
-    parts = []
-    for name in frame.columns:
-        for cell in frame[name]:
-            if isinstance(cell, (str, os.PathLike)):
-                path, fragment = split_fragment(cell)
-                try:
-                    told = os.stat(path)
-                    facts = f"{told.st_size} {told.st_mtime_ns}"
-                except (OSError, ValueError):
-                    facts = "missing"
-                parts += [os.path.abspath(path), fragment, facts]
-            else:
-                parts += ["", "", ""]
-    return hash_parts(*parts)
+def file_facts(frame: Any, absent: Collection[int] = ()) -> tuple[str, list[int]]:
+    """Hash which files a media table names, and their sizes and times.
+
+    Also return the numbers of the cells, column after column, whose files are not there; those of
+    ``absent`` count as such, wherever they are by now.
+    """
+    parts, not_there = [], []
+    for number, cell in enumerate(cell for name in frame.columns for cell in frame[name]):
+        if isinstance(cell, (str, os.PathLike)):
+            path, fragment = split_fragment(cell)
+            state = None if number in absent else file_state(cell)
+            if state is None:
+                not_there.append(number)
+            parts += [os.path.abspath(path), fragment, state or "missing"]
+        else:
+            parts += ["", "", ""]
+    return hash_parts(*parts), not_there
 
 
 def check_subset(source: Source, name: str, subset: Subset) -> None:

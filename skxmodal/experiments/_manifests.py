@@ -60,7 +60,7 @@ def open_manifest(
         )
 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    files = file_facts(data.frame)
+    files, _ = file_facts(data.frame)
     return Source(
         path.name,
         {name: list(encoders[name]) for name in _MODALITIES},
@@ -131,13 +131,14 @@ def embed_manifest(
         for name, encoder in views
     }
     make_folder(folder)
+    media, absent = file_facts(data.frame)
     index = {
         "target": np.asarray(data.target).tolist(),
         "target_names": list(data.target_names),
         "subset": None if getattr(data, "subset", None) is None else list(data.subset),
-        "media": file_facts(data.frame),
+        "media": media,
     }
-    files = _files_of_before(folder / _INDEX, index)
+    files = _files_of_before(folder / _INDEX, index, data.frame)
     written: dict[Path, np.ndarray] = {}
     for modality, encoder in views:
         path = folder / f"{modality}-{_file_name(encoder)}.npy"
@@ -146,15 +147,20 @@ def embed_manifest(
         entry = {"modality": modality, "encoder": encoder, "file": path.name}
         if entry not in files:
             files.append(entry)
-    write_json(folder / _INDEX, {"files": files, **index})
+    write_json(folder / _INDEX, {"files": files, **index, "absent": absent})
     return written
 
 
-def _files_of_before(index_file: Path, index: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _files_of_before(
+    index_file: Path, index: Mapping[str, Any], frame: Any
+) -> list[dict[str, Any]]:
     """Return the files of an earlier call for the same rows, with other encoders."""
     if not index_file.exists():
         return []
     before = _read_index(index_file)
+    # A file that was not there may have been put there since.
+    media, _ = file_facts(frame, set(before.get("absent", ())))
+    index = {**index, "media": media}
     if any(before.get(key) != value for key, value in index.items()):
         raise ValueError(
             f"{str(index_file.parent)!r} holds the embeddings of other rows or files: choose "

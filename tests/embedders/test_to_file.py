@@ -247,6 +247,29 @@ def test_a_strict_call_embeds_what_can_be_read_by_now(pictures, path, monkeypatc
     assert not calls
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_was_put_there_since_does_not_undo_the_others(tmp_path, path, whole):
+    from PIL import Image
+
+    files = [tmp_path / f"{number}.png" for number in range(6)]
+    for number, file in enumerate(files):
+        Image.new("RGB", (8, 8), (40 * number, 0, 0)).save(file)
+    away = files[1].read_bytes()
+    files[1].unlink()
+    lenient = counting([], stop_after=None if whole else 4).set_params(on_error="ignore")
+    with nullcontext() if whole else pytest.raises(Interrupt):
+        embed_to_file(lenient, files, path, chunk_size=2)
+    files[1].write_bytes(away)
+    calls = []
+    again = counting(calls).set_params(on_error="warn")
+    with pytest.warns(MediaWarning, match=r"1 of 6 cells .* row 1, .* can be read by now"):
+        rows = embed_to_file(again, files, path, chunk_size=2)
+    assert np.flatnonzero(np.isnan(rows[:, 0])).tolist() == [1]
+    assert sum(calls) < 6
+    strict = embed_to_file(counting([]), files, path, chunk_size=2)
+    np.testing.assert_array_equal(strict, counting([]).fit_transform(files))
+
+
 def test_changed_files_are_noticed(tmp_path, path):
     from PIL import Image
 

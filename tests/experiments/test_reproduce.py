@@ -221,6 +221,20 @@ def test_other_media_with_the_same_labels_are_other_rows(manifest, tmp_path):
         embed_manifest(data, tmp_path, encoders={"image": ["thumbnail"]})
 
 
+def test_media_that_were_put_there_since_are_the_same_rows(tmp_path):
+    make_instruments(2, classes=["guitar", "drums"], out=tmp_path)
+    data = load_manifest(tmp_path / "manifest.csv")
+    picture = Path(data.frame["image"].dropna().iloc[0])
+    content = picture.read_bytes()
+    picture.unlink()
+    lenient = {"out": tmp_path / "embedded", "on_error": "warn"}
+    with pytest.warns(MediaWarning, match="1 of"):
+        embed_manifest(data, encoders={"image": ["hog"]}, **lenient)
+    picture.write_bytes(content)
+    written = embed_manifest(data, encoders={"image": ["thumbnail"]}, **lenient)
+    assert [path.name for path in written] == ["image-thumbnail.npy"]
+
+
 def opened(dataset, encoders=OFFLINE, columns=None):
     """Open a data set as an experiment does."""
     return open_source(
