@@ -70,8 +70,9 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         ``predict``, ``predict_proba`` and ``score``: an error that names the row, or the most
         frequent class and, as its probabilities, ``class_prior_``.
     modalities : "auto", "halves" or dict of str to int, default="auto"
-        Which columns of an embedding table belong to which modality; handed on to ``joint``.
-        ``"auto"`` takes what ``joint`` found, or the prefixes of the column names.
+        Which columns of an embedding table belong to which modality; handed on to ``joint``,
+        unless that is a pipeline, whose projector has its own. ``"auto"`` takes what ``joint``
+        found, or the prefixes of the column names.
     random_state : int, RandomState instance or None, default=None
         For the default classifier and ``passthrough``; ``joint`` and a classifier of your own
         have theirs.
@@ -169,7 +170,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         Raises
         ------
         ValueError
-            When ``y`` and ``X`` differ in length, no labelled row has a modality, or the
+            When ``X``, ``y`` and weights differ in length, no labelled row has a modality, or the
             classifier does not take the ``NaN`` of ``passthrough``.
         """
         check_choice("passthrough", self.passthrough, (False, True))
@@ -184,9 +185,13 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         y, labelled = split_labels(y)
         check_consistent_length(X, y)
         routed = process_routing(self, "fit", **params)
+        weights = routed.classifier.fit.get("sample_weight")
+        if np.ndim(weights):  # of the labelled rows alone they could fit the samples by chance
+            check_consistent_length(X, weights)
 
         joint = clone(self._joint_or_default())
-        if self.modalities != "auto" and getattr(joint, "modalities", None) == "auto":
+        # One that is frozen has no such parameter, and keeps the layout that it was fitted with.
+        if self.modalities != "auto" and joint.get_params(deep=False).get("modalities") == "auto":
             joint.set_params(modalities=self.modalities)
         self.joint_ = joint.fit(X, y, **routed.joint.fit)
         embedded = self._embed(X)
@@ -331,7 +336,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         return with_prior(mean, n_modalities > 0, self.class_prior_)
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Route ``fit``'s metadata to the joint space and to the classifier.
+        """Route ``fit``'s metadata to the joint space and the classifier, ``score``'s to itself.
 
         Returns
         -------
@@ -341,6 +346,7 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         classifier = self._default_classifier() if self.classifier is None else self.classifier
         return (
             MetadataRouter(owner=self)
+            .add_self_request(self)  # of score
             .add(joint=self._joint_or_default(), method_mapping=to_fit)
             .add(classifier=classifier, method_mapping=to_fit)
         )
@@ -349,6 +355,12 @@ class ModalityAgnosticClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         """Average the classifier's scores over the modalities of each row; zeros without any."""
         total: Any = None
         for classifier, vectors, rows in parts:
+            if not hasattr(classifier, method):
+                raise TypeError(
+                    f"{type(classifier).__name__} has neither predict_proba nor decision_function, "
+                    "which are averaged over the modalities of a row: use a classifier that has "
+                    "one, or leave one modality (skxmodal.modalities.select_modality)"
+                )
             scores = getattr(classifier, method)(vectors)
             if scores.ndim == 2 and scores.shape[1] != len(self.classes_):
                 raise ValueError(

@@ -11,6 +11,7 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from ..modalities import present_rows
 from ..translation import ContrastiveTranslator
 from ..translation._joint_host import JointSpaceHost
 from ..translation._projector import check_learned
@@ -58,7 +59,7 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
     classes_ : ndarray of shape (n_classes,)
         The labels.
     class_prior_ : ndarray of shape (n_classes,)
-        Share of each class among the labelled rows.
+        Share of each class among the labelled rows that have a modality.
     history_ : list of dict
         ``epoch``, ``train_loss``, ``valid_loss`` (of what is held out) and ``seconds`` of every
         epoch of the joint training.
@@ -146,7 +147,8 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         ------
         ValueError
             When a parameter is out of range, ``y`` and ``X`` differ in length, no row has a
-            label, no row has two modalities, or training diverges before any epoch is good.
+            label and a modality, no row has two modalities, or training diverges before any epoch
+            is good.
         TypeError
             When ``joint`` is no :class:`ContrastiveTranslator`.
         """
@@ -174,6 +176,14 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         check_consistent_length(X, y)
         if not labelled.any():
             raise ValueError("no row has a label: the classifier has nothing to learn")
+        joint = clone(joint)
+        if self.modalities != "auto" and joint.modalities == "auto":
+            joint.set_params(modalities=self.modalities)
+        labelled = labelled & np.any(
+            list(present_rows(X, modalities=joint.modalities).values()), axis=0
+        )
+        if not labelled.any():
+            raise ValueError("no labelled row has a modality: the classifier has nothing to learn")
         # What is left without the None has a type of its own again.
         known = np.asarray(y[labelled].tolist()) if y.dtype == object else y[labelled]
         assert_all_finite(known, input_name="y")
@@ -183,9 +193,6 @@ class JointTranslationClassifier(LabelledScore, ClassifierMixin, JointSpaceHost)
         targets = np.full(len(y), -1, dtype=np.int64)
         targets[labelled] = codes
 
-        joint = clone(joint)
-        if self.modalities != "auto" and joint.modalities == "auto":
-            joint.set_params(modalities=self.modalities)
         if joint.random_state is None:
             joint.set_params(random_state=self.random_state)
         joint = JointTranslator.prepare(

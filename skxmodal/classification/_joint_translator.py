@@ -25,7 +25,7 @@ class JointTranslator(ContrastiveTranslator):
     """A :class:`ContrastiveTranslator` that learns from labels at the same time.
 
     Made by :meth:`prepare`; its parameters are those of an ordinary translator, and it can be
-    used as one. Fitted without labels, it is one.
+    used as one. Fitted without labels it is one, and so is a clone of it.
     """
 
     _alpha = 1.0
@@ -59,7 +59,8 @@ class JointTranslator(ContrastiveTranslator):
         with torch.inference_mode():
             vectors = torch.from_numpy(self._project(name, block)).to(self.net_.device)
             logits = module.classify(vectors) + self.net_.criterion_.frequency.log()
-            return logits.double().softmax(dim=1).cpu().numpy()
+            # Float64 on the CPU: Apple's GPUs have none.
+            return logits.cpu().double().softmax(dim=1).numpy()
 
     @staticmethod
     def _network_classes() -> tuple[type, type]:
@@ -70,7 +71,7 @@ class JointTranslator(ContrastiveTranslator):
     def _learn(
         self, array: np.ndarray, columns: dict[str, slice], present: dict[str, np.ndarray]
     ) -> None:
-        if self._y is None:
+        if self._y is None or self._classes is None:
             super()._learn(array, columns, present)
             return
         if self.distributed:

@@ -17,7 +17,7 @@ def split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels as an array and which rows have one."""
     if not isinstance(getattr(y, "dtype", None), np.dtype):
         # Lists and nullable columns: as they are, before numpy finds one type for None and text.
-        if getattr(y, "ndim", 1) > 1:
+        if len(getattr(y, "shape", ())) > 1:
             y = np.asarray(y, dtype=object)  # a table, whose items would be its names
         elif hasattr(y, "__len__"):
             y = np.fromiter(y, dtype=object)
@@ -32,10 +32,26 @@ def split_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
                     "as numpy does when it joins numbers and strings: mark rows without a label "
                     "by None"
                 )
+            if isinstance(label, (list, tuple, set, np.ndarray)):
+                raise ValueError(
+                    f"row {row} has {label!r} for a label: give each row one label or None"
+                )
     if y.dtype == object:
         labelled = [not is_missing(label) and label != -1 for label in y]
+        _check_one_type(y, labelled)
         return y, np.array(labelled, dtype=bool)
     return y, np.ones(len(y), dtype=bool)
+
+
+def _check_one_type(y: np.ndarray, labelled: list[bool]) -> None:
+    """Raise where numpy would turn numbers among the labels into text."""
+    is_text = {row: isinstance(y[row], str) for row in np.flatnonzero(labelled)}
+    if len(set(is_text.values())) > 1:
+        row = next(row for row, text in is_text.items() if not text)
+        raise ValueError(
+            f"the label {y[row]!r} of row {row} is no text, but other labels are: give all labels "
+            "the same type"
+        )
 
 
 def plain_labels(y: np.ndarray) -> np.ndarray:

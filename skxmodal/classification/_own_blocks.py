@@ -46,7 +46,8 @@ class OwnBlocks:
         parts = [np.asarray(joint, dtype=np.float32)]
         for other, pca in self.pcas_.items():
             if other == name:
-                parts.append(pca.transform(block).astype(np.float32, copy=False))
+                # As an array, whatever kind of table scikit-learn is told to give.
+                parts.append(np.asarray(pca.transform(block), dtype=np.float32))
             else:
                 parts.append(np.full((len(joint), pca.n_components_), np.nan, dtype=np.float32))
         return np.hstack(parts)

@@ -124,3 +124,26 @@ class Gallery:
         if self.metric == "euclidean":
             return np.sqrt(np.clip(-scores, 0.0, None))
         return -scores
+
+
+def nearest_once(
+    distances: np.ndarray, rows: np.ndarray, modality: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Merge what was found in several galleries: the k nearest, each row by its nearest."""
+    order = np.argsort(distances, axis=1, kind="stable")
+    distances, rows, modality = (
+        np.take_along_axis(values, order, axis=1) for values in (distances, rows, modality)
+    )
+    # The stable sort by row keeps the nearest of equal rows first.
+    by_row = np.argsort(rows, axis=1, kind="stable")
+    grouped = np.take_along_axis(rows, by_row, axis=1)
+    repeated = np.zeros(rows.shape, dtype=bool)
+    repeated[:, 1:] = grouped[:, 1:] == grouped[:, :-1]
+    again = np.zeros(rows.shape, dtype=bool)
+    np.put_along_axis(again, by_row, repeated, axis=1)
+    rows[again], distances[again] = -1, np.inf
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    distances, rows, modality = (
+        np.take_along_axis(values, order, axis=1) for values in (distances, rows, modality)
+    )
+    return distances, rows, modality

@@ -36,7 +36,8 @@ class ExactIndex:
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return scores and positions of the k nearest."""
         if self._search is None:
-            self._search = BlockSearch(self.vectors, metric=self.metric, device=self.device)
+            device = torch_device(self.device)
+            self._search = BlockSearch(self.vectors, metric=self.metric, device=device)
         positions, scores = self._search.topk(queries, k)
         return scores, positions
 
@@ -131,9 +132,18 @@ def build_index(vectors: np.ndarray, backend: str, *, metric: str, device: str) 
     return FaissIndex.build(vectors, faiss_name(backend), metric=metric)
 
 
+def torch_device(device: str) -> str:
+    """Resolve ``"auto"``; raise for a device that this machine or PyTorch lacks."""
+    if device == "cpu":  # without a word from PyTorch, which faiss can do without
+        return device
+    from ..translation._training import choose_device
+
+    return choose_device(device)
+
+
 def faiss_name(backend: str) -> str:
     """Return the name of the index in a backend string."""
-    library, _, name = backend.partition(":")
+    library, _, name = str(backend).partition(":")
     if library != "faiss":
         raise ValueError(
             f"backend must be 'torch', 'faiss' or 'faiss:NAME' with NAME one of "

@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 from ..translation._joint_host import JointSpaceHost
 from ..utils import check_choice, check_number
 from ..utils._embedding_rows import METRICS, check_embeddings
-from ._gallery import Gallery
-from ._indexes import faiss_name, import_faiss
+from ._gallery import Gallery, nearest_once
+from ._indexes import faiss_name, import_faiss, torch_device
 from ._persistence import read_index, write_index
 
 _HUBNESS = (None, "csls", "qbnorm")
-_SETTINGS = ("metric", "backend", "hubness")
+_GALLERY_SETTINGS = ("metric", "backend", "hubness")
 
 
 class CrossModalRetriever(JointSpaceHost):
@@ -54,10 +54,11 @@ class CrossModalRetriever(JointSpaceHost):
     bank_size : int, default=10000
         How many vectors of other modalities the correction learns from, drawn at random.
     modalities : "auto", "halves" or dict of str to int, default="auto"
-        Which columns of an embedding table belong to which modality. ``"auto"`` takes what
-        ``joint`` found, or the prefixes of the column names.
+        Which columns of an embedding table belong to which modality; handed on to ``joint``,
+        unless that is a pipeline, whose projector has its own. ``"auto"`` takes what ``joint``
+        found, or the prefixes of the column names.
     device : str, default="cpu"
-        The torch device of exact search.
+        The torch device of exact search; ``"auto"`` is a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
         For drawing the bank.
 
@@ -148,11 +149,15 @@ class CrossModalRetriever(JointSpaceHost):
         """
         self._check_parameters()
         X = self._as_table(X, reset=True)
-        self.joint_ = clone(self._joint_or_default()).fit(X, y)
+        joint = clone(self._joint_or_default())
+        # One that is frozen has no such parameter, and keeps the layout that it was fitted with.
+        if self.modalities != "auto" and joint.get_params(deep=False).get("modalities") == "auto":
+            joint.set_params(modalities=self.modalities)
+        self.joint_ = joint.fit(X, y)
         self._n_features_out: int | None = None
         vectors, rows = {}, {}
-        for name, joint, of_modality in self._each_modality(X):
-            vectors[name], rows[name] = self._comparable(joint), of_modality
+        for name, joint_vectors, of_modality in self._each_modality(X):
+            vectors[name], rows[name] = self._comparable(joint_vectors, of_modality), of_modality
         if not vectors:
             raise ValueError("No row has a modality: there is nothing to index.")
         self.n_samples_fit_ = X.shape[0]
@@ -238,7 +243,7 @@ class CrossModalRetriever(JointSpaceHost):
         rows = np.concatenate([part for _, part in found], axis=1)
         modality = np.broadcast_to(modality, rows.shape)
         if len(names) > 1:
-            distances, rows, modality = _nearest_once(distances, rows, modality, k)
+            distances, rows, modality = nearest_once(distances, rows, modality, k)
         result = (distances, rows) if return_distance else (rows,)
         if return_modality:
             result = (*result, np.asarray(names)[modality])
@@ -267,7 +272,10 @@ class CrossModalRetriever(JointSpaceHost):
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         about = {
-            "settings": {name: getattr(self, name) for name in _SETTINGS},
+            "settings": {
+                **{name: getattr(self, name) for name in _GALLERY_SETTINGS},
+                "hubness_neighbors": int(self.hubness_neighbors),
+            },
             "n_samples_fit": self.n_samples_fit_,
             "n_features_in": self.n_features_in_,
             "feature_names_in": [str(x) for x in getattr(self, "feature_names_in_", [])],
@@ -303,10 +311,11 @@ class CrossModalRetriever(JointSpaceHost):
             When the file is not such an index, or ``joint`` does not fit it.
         """
         about, galleries = read_index(Path(path))
-        clash = sorted(set(parameters) & set(_SETTINGS))
+        settings = about["settings"]
+        clash = sorted(set(parameters) & set(settings))
         if clash:
             raise ValueError(f"{clash[0]} is part of the saved index and cannot be changed.")
-        retriever = cls(joint, **about["settings"], **parameters)
+        retriever = cls(joint, **settings, **parameters)
         retriever._check_parameters()
         n_features = getattr(joint, "n_features_in_", about["n_features_in"])
         if n_features != about["n_features_in"]:
@@ -319,8 +328,9 @@ class CrossModalRetriever(JointSpaceHost):
         retriever.n_features_in_ = about["n_features_in"]
         if about["feature_names_in"]:
             retriever.feature_names_in_ = np.asarray(about["feature_names_in"], dtype=object)
+        of_gallery = {name: settings[name] for name in _GALLERY_SETTINGS}
         retriever.galleries_ = {
-            name: Gallery.from_arrays(arrays, **about["settings"], device=retriever.device)
+            name: Gallery.from_arrays(arrays, **of_gallery, device=retriever.device)
             for name, arrays in zip(about["modalities"], galleries, strict=True)
         }
         retriever._n_features_out = next(iter(retriever.galleries_.values())).vectors.shape[1]
@@ -333,15 +343,16 @@ class CrossModalRetriever(JointSpaceHost):
         check_number("bank_size", self.bank_size, integer=True, low=1)
         check_number("hubness_beta", self.hubness_beta, above=0)
         check_choice("metric", self.metric, METRICS)
+        torch_device(self.device)
         check_choice("hubness", self.hubness, _HUBNESS)
         if self.hubness is not None and self.metric != "cosine":
             raise ValueError(f"hubness={self.hubness!r} needs metric='cosine'.")
         if self.backend != "torch":
             import_faiss(faiss_name(self.backend))
 
-    def _comparable(self, joint: np.ndarray) -> np.ndarray:
-        """Check joint vectors, and give them unit length for cosine similarity."""
-        joint = check_embeddings(joint, "the joint table", metric=self.metric)
+    def _comparable(self, joint: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Check joint vectors, of all rows or of some; give them unit length for the cosine."""
+        joint = check_embeddings(joint, "the joint table", metric=self.metric, rows=rows)
         width = self._n_features_out
         if width is not None and joint.shape[1] != width:
             raise ValueError(
@@ -375,26 +386,3 @@ class CrossModalRetriever(JointSpaceHost):
                 f"{', '.join(self.galleries_)}."
             )
         return [target]
-
-
-def _nearest_once(
-    distances: np.ndarray, rows: np.ndarray, modality: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Merge what was found in several galleries: the k nearest, each row by its nearest."""
-    order = np.argsort(distances, axis=1, kind="stable")
-    distances, rows, modality = (
-        np.take_along_axis(values, order, axis=1) for values in (distances, rows, modality)
-    )
-    # The stable sort by row keeps the nearest of equal rows first.
-    by_row = np.argsort(rows, axis=1, kind="stable")
-    grouped = np.take_along_axis(rows, by_row, axis=1)
-    repeated = np.zeros(rows.shape, dtype=bool)
-    repeated[:, 1:] = grouped[:, 1:] == grouped[:, :-1]
-    again = np.zeros(rows.shape, dtype=bool)
-    np.put_along_axis(again, by_row, repeated, axis=1)
-    rows[again], distances[again] = -1, np.inf
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    distances, rows, modality = (
-        np.take_along_axis(values, order, axis=1) for values in (distances, rows, modality)
-    )
-    return distances, rows, modality

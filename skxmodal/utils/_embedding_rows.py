@@ -11,7 +11,9 @@ METRICS = ("cosine", "euclidean", "dot")
 BLOCK_ENTRIES = 4_000_000  # entries held at once: 16 MB in float32
 
 
-def check_embeddings(Z: Any, name: str, *, metric: str = "dot") -> np.ndarray:
+def check_embeddings(
+    Z: Any, name: str, *, metric: str = "dot", rows: np.ndarray | None = None
+) -> np.ndarray:
     """Return embeddings as a 2-D array of finite floats.
 
     Parameters
@@ -22,6 +24,8 @@ def check_embeddings(Z: Any, name: str, *, metric: str = "dot") -> np.ndarray:
         What error messages call it.
     metric : {"cosine", "euclidean", "dot"}
         For "cosine", rows of zeros are an error.
+    rows : ndarray of shape (n_samples,), default=None
+        What error messages call the rows; ``None`` numbers them.
 
     Returns
     -------
@@ -41,14 +45,15 @@ def check_embeddings(Z: Any, name: str, *, metric: str = "dot") -> np.ndarray:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} must be numeric ({error}).") from error
+    rows = np.arange(len(array)) if rows is None else rows
     for start in range(0, len(array), step := rows_per_block(array.shape[1])):
         block = array[start : start + step]
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
-            row = start + int(np.argmin(finite))
+            row = rows[start + int(np.argmin(finite))]
             raise ValueError(f"Row {row} of {name} contains NaN or infinity.")
         if metric == "cosine" and not (nonzero := block.any(axis=1)).all():
-            row = start + int(np.argmin(nonzero))
+            row = rows[start + int(np.argmin(nonzero))]
             raise ValueError(f"Row {row} of {name} is all zeros: its cosine is undefined.")
     return array
 

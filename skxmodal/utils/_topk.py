@@ -167,7 +167,8 @@ class BlockSearch:
                 yield from self._rank_whole_rows(Q, block)
                 continue
             queries, norms = self._query_rows(Q[block])
-            with torch.no_grad(), _full_precision():
+            # A buffer that was made in a caller's inference mode can be filled in no other.
+            with torch.inference_mode(), _full_precision():
                 indices, scores = self._candidates(queries, m)
             scores = scores.astype(np.float64)
             error = self._float32_error(norms)
@@ -279,7 +280,7 @@ class BlockSearch:
         buffer = getattr(self._own, "buffer", None)
         if buffer is None or len(buffer) < len(block):
             buffer = self._own.buffer = torch.empty(
-                (len(block), self.n_gallery), device=gallery.device
+                (len(block), self.n_gallery), dtype=gallery.dtype, device=gallery.device
             )
         scores = torch.mm(block, gallery.T, out=buffer[: len(block)])
         if self.metric == "euclidean":

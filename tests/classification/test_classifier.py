@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import DataConversionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skxmodal.classification import ModalityAgnosticClassifier
@@ -142,6 +143,41 @@ def test_a_missing_label_turned_into_text_is_not_taken_for_a_class(heard_and_see
         agnostic().fit(X, marked)
 
 
+def test_labels_may_be_a_column_of_a_polars_table(heard_and_seen):
+    pl = pytest.importorskip("polars")
+    X, labels, _ = heard_and_seen
+    column = pl.DataFrame({"instrument": pd.Series(labels).astype("Int64").where(labels >= 0)})
+    with pytest.warns(DataConversionWarning):
+        fitted = agnostic().fit(X, column)
+    np.testing.assert_array_equal(fitted.predict(X), agnostic().fit(X, labels).predict(X))
+
+
+@pytest.mark.parametrize("several", [["flute", "organ"], ["flute"], ("flute", 1), {"flute"}])
+def test_a_row_with_a_list_of_labels_is_named(heard_and_seen, several):
+    X, _, y = heard_and_seen
+    labels = ["flute" if label else None for label in y]
+    labels[7] = several
+    with pytest.raises(ValueError, match=r"row 7 has .* for a label: give each row one label"):
+        agnostic().fit(X, labels)
+    column = pd.Series(labels)
+    with pytest.raises(ValueError, match=r"row 7 has .* for a label: give each row one label"):
+        agnostic().fit(X, column)
+
+
+def test_lists_of_one_label_each_are_no_classes_of_minus_one(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    with pytest.raises(ValueError, match=r"row 0 has \[-1\] for a label"):
+        agnostic().fit(X, labels[:, np.newaxis].tolist())
+
+
+def test_numbers_among_names_are_not_turned_into_text(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    mixed = [None if label == -1 else "organ" if label else 5 for label in labels]
+    row = mixed.index(5)
+    with pytest.raises(ValueError, match=f"the label 5 of row {row} is no text, but other labels"):
+        agnostic().fit(X, mixed)
+
+
 def test_nullable_columns_are_tables_too(heard_and_seen):
     X, labels, _ = heard_and_seen
     expected = agnostic().fit(X, labels).predict(X)
@@ -192,6 +228,23 @@ def test_a_frozen_joint_space_is_not_refitted(heard_and_seen):
     joint = CCAProjector(3).fit(X)
     model = agnostic(FrozenEstimator(joint)).fit(X.iloc[200:], labels[200:])
     np.testing.assert_array_equal(model.transform(X), joint.transform(X))
+
+
+def test_a_frozen_joint_space_keeps_its_widths(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    frozen = FrozenEstimator(CCAProjector(3).fit(X))
+    expected = agnostic(frozen).fit(X, labels).predict(X)
+    model = agnostic(frozen).set_params(modalities={"audio": 8, "image": 6})
+    np.testing.assert_array_equal(model.fit(X, labels).predict(X), expected)
+
+
+def test_a_classifier_without_any_scores_cannot_judge_two_modalities(heard_and_seen):
+    X, labels, y = heard_and_seen
+    vote = VotingClassifier([("tree", DecisionTreeClassifier(random_state=0))])
+    model = agnostic(classifier=vote).fit(X, labels)
+    assert model.score(X.iloc[200:], y[200:]) > 0.9
+    with pytest.raises(TypeError, match="VotingClassifier has neither predict_proba nor"):
+        model.predict(X)
 
 
 def test_classifiers_without_probabilities_vote_by_their_decision_function(heard_and_seen):
@@ -288,6 +341,35 @@ def test_metadata_reaches_the_classifier_once_per_modality(heard_and_seen):
         model.fit(X, np.abs(labels), sample_weight=np.arange(400.0))
     expected = np.concatenate([np.arange(300.0), np.arange(200.0), np.arange(300.0, 400.0)])
     np.testing.assert_array_equal(seen["weights"], expected)
+
+
+def test_weights_of_the_labelled_rows_alone_are_refused(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = agnostic(classifier=LogisticRegression().set_fit_request(sample_weight=True))
+        with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[400, 200\]"):
+            model.fit(X, labels, sample_weight=np.arange(200.0))
+
+
+def test_weights_reach_the_score_too(heard_and_seen):
+    X, _, y = heard_and_seen
+    weights = np.where(y == 0, 1.0, 0.1)
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = LogisticRegression().set_fit_request(sample_weight=True)
+        model = agnostic(CCAProjector(1), classifier).set_score_request(sample_weight=True)
+        scores = cross_validate(
+            model,
+            X,
+            y,
+            cv=2,
+            params={"sample_weight": weights},
+            return_estimator=True,
+            return_indices=True,
+        )
+    test = scores["indices"]["test"][0]
+    fitted, rows = scores["estimator"][0], X.iloc[test]
+    assert scores["test_score"][0] == fitted.score(rows, y[test], sample_weight=weights[test])
+    assert scores["test_score"][0] != fitted.score(rows, y[test])
 
 
 def test_set_output_applies_to_transform(heard_and_seen):

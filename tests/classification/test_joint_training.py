@@ -239,6 +239,15 @@ def test_clone_has_the_parameters_and_nothing_learned(heard_and_seen):
     assert copy.get_params()["joint__n_components"] == 4
 
 
+def test_a_clone_of_the_space_is_a_translator_that_ignores_labels(heard_and_seen):
+    X, labels, y = heard_and_seen
+    space = jointly(2).fit(X, labels).joint_
+    names = np.array(["flute", "organ", "voice"])[y]
+    expected = ContrastiveTranslator(**space.get_params(deep=False)).fit(X).transform(X)
+    for ignored in (y, names):
+        np.testing.assert_array_equal(clone(space).fit(X, ignored).transform(X), expected)
+
+
 def test_a_grid_reaches_the_translator(heard_and_seen):
     X, _, y = heard_and_seen
     search = GridSearchCV(jointly(3), {"joint__n_components": [2, 3], "alpha": [1.0]}, cv=2)
@@ -283,6 +292,22 @@ def test_no_label_at_all_is_an_error(heard_and_seen):
     X, _, _ = heard_and_seen
     with pytest.raises(ValueError, match="no row has a label"):
         jointly().fit(X, np.full(400, -1))
+
+
+def test_labels_of_rows_without_any_modality_are_an_error(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    X.iloc[200:] = np.nan
+    with pytest.raises(ValueError, match="no labelled row has a modality"):
+        jointly(2).fit(X, labels)
+
+
+def test_a_class_without_any_modality_is_none(heard_and_seen):
+    X, labels, _ = heard_and_seen
+    X[labels == 2] = np.nan
+    model = jointly(2).fit(X, labels)
+    assert model.classes_.tolist() == [0, 1]
+    zeros, ones = (np.count_nonzero(labels == label) for label in (0, 1))
+    np.testing.assert_allclose(model.class_prior_, [zeros / (zeros + ones), ones / (zeros + ones)])
 
 
 def test_no_pairs_are_an_error(heard_and_seen):

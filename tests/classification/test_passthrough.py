@@ -157,6 +157,16 @@ def test_every_kind_of_table_gives_the_same_predictions(shared_and_own, layout):
     np.testing.assert_allclose(model.fit(X, labels).predict_proba(X), expected)
 
 
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_the_tables_that_scikit_learn_is_told_to_give_do_not_matter(shared_and_own, output):
+    pytest.importorskip(output)
+    X, labels, _ = shared_and_own
+    model = agnostic()
+    expected = model.fit(X, labels).predict(X)
+    with sklearn.config_context(transform_output=output):
+        np.testing.assert_array_equal(model.fit(X, labels).predict(X), expected)
+
+
 def test_transform_and_its_names_are_those_of_the_joint_space(shared_and_own):
     X, labels, _ = shared_and_own
     table = agnostic().set_output(transform="pandas").fit(X, labels).transform(X)

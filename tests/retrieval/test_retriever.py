@@ -155,6 +155,14 @@ def test_a_nameless_array_is_laid_out_as_its_joint_space_says(X):
     )
 
 
+def test_widths_given_to_the_retriever_reach_the_joint_space(X):
+    retriever = CrossModalRetriever(CCAProjector(4), 5, modalities={"audio": 6, "image": 6})
+    distances, rows = retriever.fit(X.to_numpy()).kneighbors(X.to_numpy())
+    expected = CrossModalRetriever(CCAProjector(4), 5).fit(X).kneighbors(X)
+    np.testing.assert_array_equal(rows, expected[1])
+    np.testing.assert_array_equal(distances, expected[0])
+
+
 def test_a_media_table_is_searched_through_its_pipeline(X):
     media = pd.DataFrame(
         {
@@ -322,6 +330,13 @@ def test_a_saved_index_finds_the_same(joint, X, tmp_path, parameters):
         np.testing.assert_array_equal(got, expected)
 
 
+def test_a_saved_index_knows_the_neighbours_that_make_up_a_density(joint, X, tmp_path):
+    retriever = fitted(joint, X, hubness="csls", hubness_neighbors=np.int64(2))
+    loaded = CrossModalRetriever.load(retriever.save(tmp_path / "index"), joint, n_neighbors=5)
+    for got, expected in zip(loaded.kneighbors(X), retriever.kneighbors(X), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
 @pytest.mark.parametrize("parameters", SAVED)
 def test_a_pickled_retriever_finds_the_same(joint, X, parameters):
     retriever = fitted(joint, X, **parameters)
@@ -405,12 +420,28 @@ def test_a_failed_save_leaves_nothing_behind(joint, X, tmp_path, monkeypatch):
         ({"hubness": "magic"}, ValueError, "hubness must be one of"),
         ({"hubness": "csls", "metric": "dot"}, ValueError, "needs metric='cosine'"),
         ({"backend": "annoy"}, ValueError, "backend must be 'torch', 'faiss' or 'faiss:NAME'"),
+        ({"backend": None}, ValueError, "NAME one of .* got None"),
         ({"bank_size": 0}, ValueError, "bank_size must be"),
     ],
 )
 def test_bad_parameters_are_refused(joint, X, parameters, error, message):
     with pytest.raises(error, match=message):
         CrossModalRetriever(joint, **parameters).fit(X)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_indexed(joint, X, device):
+    with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
+        fitted(joint, X, device=device)
+
+
+def test_the_device_may_be_chosen_automatically(joint, X, tmp_path):
+    retriever = fitted(joint, X, device="auto")
+    _, expected = fitted(joint, X).kneighbors(X)
+    np.testing.assert_array_equal(retriever.kneighbors(X)[1], expected)
+    path = retriever.save(tmp_path / "index")
+    loaded = CrossModalRetriever.load(path, joint, n_neighbors=5, device="auto")
+    np.testing.assert_array_equal(loaded.kneighbors(X)[1], expected)
 
 
 def test_an_unknown_faiss_index_is_named(joint, X):
@@ -438,6 +469,15 @@ def test_a_query_without_a_modality_is_named(joint, X):
     X.iloc[3] = np.nan
     with pytest.raises(ValueError, match="row 3"):
         fitted(joint, X.iloc[:3]).kneighbors(X, 1)
+
+
+def test_an_indexed_row_without_a_direction_is_named_by_its_row_of_the_table():
+    corners = np.array([[1.0, 0], [0, 1], [-1, 0], [0, -1]] * 2)
+    seen = np.full((9, 2), np.nan)
+    seen[4:8], seen[8] = corners[4:], 0  # the mean
+    X = concat_modalities(audio=np.vstack([corners, [[5, 5]]]), image=seen)
+    with pytest.raises(ValueError, match="Row 8 of the joint table is all zeros"):
+        CrossModalRetriever(PCAProjector(2)).fit(X)
 
 
 def test_clone_keeps_the_parameters(joint):

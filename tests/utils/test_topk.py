@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from skxmodal.utils import _embedding_rows
 from skxmodal.utils._topk import BlockSearch, exact_topk
@@ -67,6 +68,25 @@ def test_small_blocks_give_the_same(rng, monkeypatch):
     monkeypatch.setattr(_embedding_rows, "BLOCK_ENTRIES", 2000)
     for got, wanted in zip(exact_topk(Q, G, 6), expected, strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_search_in_inference_mode_may_be_followed_by_one_outside(rng):
+    G = rng.normal(size=(1500, 5))
+    search = BlockSearch(G)
+    with torch.inference_mode():
+        first, _ = search.topk(G[:4], 3)
+    np.testing.assert_array_equal(search.topk(G[:4], 3)[0], first)
+
+
+def test_the_default_type_of_torch_does_not_matter(rng):
+    G = rng.normal(size=(1500, 5))
+    expected, _ = exact_topk(G[:4], G, 3)
+    torch.set_default_dtype(torch.float64)
+    try:
+        indices, _ = exact_topk(G[:4], G, 3)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(indices, expected)
 
 
 def test_memory_does_not_grow_with_the_product_of_queries_and_gallery(rng):
