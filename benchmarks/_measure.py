@@ -15,11 +15,19 @@ import numpy as np
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "librosa", "scikit-image")
 
 
+#: Threads of OpenBLAS keep their cores for up to so long after their last product.
+SETTLE_S = 0.25
+
+
 def alternate(rounds: int, clock: Callable = time.perf_counter, **calls: Callable) -> dict:
-    """Time calls in turns, after one call of each that does not count."""
+    """Time calls in turns, after one call of each that does not count.
+
+    Each starts when the threads that the one before leaves behind have gone to sleep.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
+            time.sleep(SETTLE_S)
             start = clock()
             call()
             if number:
@@ -35,6 +43,16 @@ def median(values: Iterable[float]) -> float:
 def ratio(seconds: dict, slow: str, fast: str) -> float:
     """Return the median over rounds of one time divided by another of the same round."""
     return median(np.divide(seconds[slow], seconds[fast]))
+
+
+def products(size: int) -> dict[str, Callable]:
+    """Return products of two large square matrices, by each of PyTorch's libraries."""
+    import torch
+
+    from skxmodal.utils._products import product
+
+    square = torch.randn(size, size, generator=torch.Generator().manual_seed(0))
+    return {"blas": lambda: square @ square, "onednn": lambda: product(square, square)}
 
 
 def row(

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..utils._threads import one_numpy_thread
+
 _BANDS_OF_A_GROUP = 16
 MelScale = Literal["tf-htk", "htk", "slaney"]
 
@@ -73,7 +75,8 @@ class Spectrogram:
 
         Each window is transformed by itself: it stays in the caches, and no rounding, which the
         logarithm of a silent band would magnify, depends on what else is in the batch. Two
-        threads were measured to gain nothing: the steps are too short.
+        threads were measured to gain nothing: the steps are too short. NumPy's own would wait in
+        every product for those of PyTorch, which keep the cores for a while after each step.
         """
         out = np.empty((len(windows), self.n_frames, self.n_bands), np.float32)
         dtype = torch.float64 if self.double else torch.float32
@@ -86,10 +89,11 @@ class Spectrogram:
         gap = 8 if self.frame < self.n_fft else 0
         frames = torch.zeros((self.n_frames, self.n_fft + gap), dtype=dtype)[:, : self.n_fft]
         hann = _hann(self)
-        for window, log_spectra in zip(windows, out, strict=True):
-            samples[:] = window[: len(samples)]
-            torch.mul(cut, hann, out=frames[:, : self.frame])
-            self._log_spectra(torch.fft.rfft(frames).numpy(), log_spectra)
+        with one_numpy_thread():
+            for window, log_spectra in zip(windows, out, strict=True):
+                samples[:] = window[: len(samples)]
+                torch.mul(cut, hann, out=frames[:, : self.frame])
+                self._log_spectra(torch.fft.rfft(frames).numpy(), log_spectra)
         return out
 
     def _log_spectra(self, spectra: np.ndarray, out: np.ndarray) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from ..utils._products import product
+
 #: A block of similarities has 8 MB: large enough for products near the processor's limit.
 BLOCK_ELEMENTS = 2**21
 _MIN_BLOCK_ROWS = 32
@@ -53,15 +55,13 @@ def similarity_blocks(
 ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
     """Yield rows, their similarities ``a[rows] @ b.T`` and the view of the partners in it.
 
-    All blocks share one buffer, which the caller may overwrite.
+    The caller may overwrite a block.
     """
     n = len(a)
     n_rows = min(n, max(_MIN_BLOCK_ROWS, BLOCK_ELEMENTS // n))
-    buffer = a.new_empty(n_rows, n)
     for start in range(0, n, n_rows):
         rows = slice(start, min(start + n_rows, n))
-        block = buffer[: rows.stop - start]
-        torch.mm(a[rows], b.T, out=block)
+        block = product(a[rows], b)
         yield rows, block, block.diagonal(start)
 
 
@@ -70,16 +70,13 @@ def similarity_tiles(
 ) -> Iterator[tuple[slice, slice, torch.Tensor, torch.Tensor]]:
     """Yield rows, columns, their similarities ``a[rows] @ b[columns].T`` and the partners in them.
 
-    For losses that need no row as a whole. All tiles share one buffer, which the caller may
-    overwrite; the view of the partners is empty where the tile has none.
+    For losses that need no row as a whole. The caller may overwrite a tile; the view of the
+    partners is empty where the tile has none.
     """
     n = len(a)
-    buffer = a.new_empty(min(n, TILE_ROWS) * min(n, TILE_COLUMNS))
     for top in range(0, n, TILE_ROWS):
         rows = slice(top, min(top + TILE_ROWS, n))
         for left in range(0, n, TILE_COLUMNS):
             columns = slice(left, min(left + TILE_COLUMNS, n))
-            shape = rows.stop - top, columns.stop - left
-            tile = buffer[: shape[0] * shape[1]].view(shape)
-            torch.mm(a[rows], b[columns].T, out=tile)
+            tile = product(a[rows], b[columns])
             yield rows, columns, tile, tile.diagonal(top - left)

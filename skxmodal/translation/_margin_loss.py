@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from ..utils._products import product, product_of_columns
 from ._fused import fused, similarity_blocks, similarity_tiles
 
 
@@ -116,8 +117,8 @@ def _margin(
             of_columns.diagonal(rows.start - columns.start).zero_()
             n_active_columns[columns] += of_columns.sum(dim=0)
             active += of_columns
-        pull_a[rows].addmm_(active, b[columns])
-        pull_b[columns].addmm_(active.T, a[rows])
+        pull_a[rows] += product(active, b[columns].T)
+        pull_b[columns] += product_of_columns(active, a[rows])
     n_active += n_active_columns
     total = (a * pull_a).sum() - (n_active * threshold).sum()
     grad_a = pull_a.addcmul_(n_active[:, None], b, value=-1).mul_(scale)

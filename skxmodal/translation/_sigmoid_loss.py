@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..utils._products import product, product_of_columns
 from ._fused import fused, similarity_blocks
 from ._softmax_loss import Temperature
 
@@ -80,8 +81,8 @@ def _sigmoid(
             block.sigmoid_()
             partners.sub_(1)
             slope += block.sum()
-            torch.mm(block, b, out=grad_a[rows])
-            grad_b.addmm_(block.T, a[rows])
+            grad_a[rows] = product(block, b.T)
+            grad_b += product_of_columns(block, a[rows])
     loss = total / n
     if not wants_grad:
         return loss, ()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ..utils._products import product, product_of_columns
 from ._fused import fused, similarity_blocks
 
 _MAX_SCALE = 100.0
@@ -150,8 +151,8 @@ def softmax_gradients(
         else:
             columns = (block - of_columns).exp_().mul_(column_weight)
             block.sub_(of_rows[rows, None]).exp_().mul_(row_weight[rows, None]).add_(columns)
-        torch.mm(block, b, out=grad_a[rows])
-        grad_b.addmm_(block.T, a[rows])
+        grad_a[rows] = product(block, b.T)
+        grad_b += product_of_columns(block, a[rows])
     grad_a.addcmul_(partner_weight[:, None], b, value=-1)
     grad_b.addcmul_(partner_weight[:, None], a, value=-1)
     return grad_a * scale, grad_b * scale, (a * grad_a).sum()

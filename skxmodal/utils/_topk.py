@@ -8,7 +8,6 @@ error of float64 count as ties; neither the block size nor the gallery's order m
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -105,8 +104,6 @@ class BlockSearch:
         self._half_norms = 0.5 * (self._norms / self._scale) ** 2
         self._gallery32 = torch.from_numpy(small).to(device)
         self._half_norms32 = torch.from_numpy(self._half_norms.astype(np.float32)).to(device)
-        # One for each thread: searches at the same time must not write over each other.
-        self._own = threading.local()
 
     def topk(self, Q: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Find the k nearest gallery rows of every query, as :func:`exact_topk` does.
@@ -167,7 +164,6 @@ class BlockSearch:
                 yield from self._rank_whole_rows(Q, block)
                 continue
             queries, norms = self._query_rows(Q[block])
-            # A buffer that was made in a caller's inference mode can be filled in no other.
             with torch.inference_mode(), _full_precision():
                 indices, scores = self._candidates(queries, m)
             scores = scores.astype(np.float64)
@@ -275,14 +271,11 @@ class BlockSearch:
         """Return the m best of the gallery by float32 scores, sorted."""
         import torch
 
+        from ._products import product
+
         gallery = self._gallery32
         block = torch.from_numpy(queries.astype(np.float32)).to(gallery.device)
-        buffer = getattr(self._own, "buffer", None)
-        if buffer is None or len(buffer) < len(block):
-            buffer = self._own.buffer = torch.empty(
-                (len(block), self.n_gallery), dtype=gallery.dtype, device=gallery.device
-            )
-        scores = torch.mm(block, gallery.T, out=buffer[: len(block)])
+        scores = product(block, gallery)
         if self.metric == "euclidean":
             scores -= self._half_norms32
         # About as many groups to choose from as scores inside the chosen groups.

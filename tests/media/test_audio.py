@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import soxr
 
 from skxmodal.media import MediaError, read_audio
 from skxmodal.media import _audio as audio_module
@@ -123,6 +124,13 @@ def test_a_file_is_resampled_from_its_own_rate(stored):
     read = read_audio(stored(tone(rate=48_000), rate=48_000), RATE)
     assert len(read) == pytest.approx(1.5 * RATE, abs=2)
     assert pitch(read, RATE) == pytest.approx(440, abs=1)
+
+
+def test_a_resampler_that_is_kept_remembers_nothing_of_the_sound_before():
+    for n_samples in (48_000, 7, 100_001, 48_000):
+        samples = np.random.default_rng(n_samples).standard_normal(n_samples, dtype=np.float32)
+        expected = soxr.resample(samples, 48_000, RATE, quality="HQ")
+        np.testing.assert_array_equal(read_audio((48_000, samples), RATE), expected)
 
 
 def test_resampling_removes_what_the_new_rate_cannot_hold():
