@@ -60,15 +60,22 @@ class TestBothLibraries:
 
 
 @by_onednn
-def test_single_precision_is_for_onednn_unless_fewer_bits_are_allowed(monkeypatch):
+def test_single_precision_is_for_onednn_unless_fewer_bits_are_allowed():
     a = matrix(4, 4)
     assert _products._by_onednn(a, a)
     with torch.autocast("cpu"):
         assert not _products._by_onednn(a, a)
-    with monkeypatch.context() as patch:
-        patch.setattr(torch.backends.mkldnn, "enabled", False)
+    torch.backends.mkldnn.conv.fp32_precision = "bf16"
+    try:
         assert not _products._by_onednn(a, a)
-    monkeypatch.setattr(torch.backends.mkldnn.conv, "fp32_precision", "bf16")
+    finally:
+        torch.backends.mkldnn.conv.fp32_precision = "none"
+
+
+@by_onednn
+def test_onednn_that_is_switched_off_is_not_used(monkeypatch):
+    a = matrix(4, 4)
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     assert not _products._by_onednn(a, a)
 
 
