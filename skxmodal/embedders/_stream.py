@@ -245,10 +245,12 @@ class CellStream:
                 for start in range(0, len(windows), size)
             ]
         )
-        if len(vectors) == len(pending):
-            embeddings = self.pool(vectors[np.newaxis])  # one window each: all at once
+        counts = [len(windows) for _, windows in pending]
+        if min(counts) == max(counts):  # as many windows each: all at once
+            each = vectors.reshape(len(pending), counts[0], -1)
+            embeddings = self.pool(each.swapaxes(0, 1))
         else:
-            stops = np.cumsum([len(windows) for _, windows in pending])
+            stops = np.cumsum(counts)
             embeddings = np.stack([self.pool(part) for part in np.split(vectors, stops[:-1])])
         positions = [position for position, _ in pending]
         finite = np.isfinite(embeddings).all(axis=1)

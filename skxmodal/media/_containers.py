@@ -32,7 +32,8 @@ def container_format(source: os.PathLike | BinaryIO) -> str | None:
 def opened(source: os.PathLike | BinaryIO) -> Iterator[BinaryIO]:
     """Open a path; rewind what is open already, before and after."""
     if isinstance(source, os.PathLike):
-        with Path(source).open("rb") as file:
+        path = source if isinstance(source, Path) else Path(source)  # which parses it
+        with path.open("rb") as file:
             yield file
     else:
         source.seek(0)

@@ -1,9 +1,10 @@
 """How front-ends of native encoders use the machine; what they compute is tested by the parity."""
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skxmodal.encoders._native_frontend import Spectrogram
+from skxmodal.encoders._native_frontend import Spectrogram, cut_windows
 
 
 def test_products_of_a_front_end_have_one_thread_and_then_as_many_as_before(monkeypatch):
@@ -20,3 +21,17 @@ def test_products_of_a_front_end_have_one_thread_and_then_as_many_as_before(monk
         spec(np.zeros((2, 15_600), np.float32))
         assert seen == [{1}, {1}]
         assert numpy_threads() == before
+
+
+@pytest.mark.parametrize("n_samples", [1, 9, 10, 17, 25])
+@pytest.mark.parametrize("every", [1, 2])
+def test_windows_follow_each_other_and_end_in_silence(n_samples, every):
+    audio = np.arange(1, n_samples * every + 1, dtype=np.float32)[::every]
+    windows = cut_windows(audio, 10, 5, 4)
+    padded = np.pad(audio, (0, 25 - n_samples))
+    np.testing.assert_array_equal(windows, [padded[start : start + 10] for start in (0, 5, 10, 15)])
+
+
+def test_windows_do_not_let_an_encoder_write_over_a_sound():
+    with pytest.raises(ValueError, match="read-only"):
+        cut_windows(np.zeros(25, np.float32), 10, 5, 4)[0] = 1
