@@ -24,7 +24,7 @@ import _measure
 import numpy as np
 from _measure import ratio, row
 
-alternate = partial(_measure.alternate, 3)
+alternate = partial(_measure.alternate, 5)
 
 
 def audio_from_disk(folder: Path, n_files: int) -> list[dict]:

@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -22,10 +23,11 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import BACKENDS, get_active_backend
 
 _CELLS_AHEAD = 8  # of each thread
-_CHUNKS_AHEAD = 3  # of each process
+_CHUNKS_AHEAD = 2  # of each process
 # A task costs almost a millisecond, most of it to wake up, so processes get cells in chunks: of as
-# many as make so many bytes on their way, and of few at first, so that every process has work.
-_CHUNK_CELLS, _CHUNK_BYTES = 64, 4_000_000
+# many as make so many seconds of work or bytes on their way, and of few at first, so that every
+# process has work.
+_CHUNK_S, _CHUNK_BYTES = 0.1, 4_000_000
 _LAST_CELLS = 8  # of the last chunks, so that no process waits long for another
 _IDLE_S = 300  # after so long without work a process ends
 _ENVIRONMENT = {
@@ -93,10 +95,10 @@ def _in_processes(
         try:
             for results in _results(tasks(), n_workers * _CHUNKS_AHEAD):
                 largest = max(sizes.popleft(), len(results), 1)
-                results = pickle.loads(results)
-                fitting = _CHUNK_BYTES * len(results) // largest
+                seconds, results = pickle.loads(results)
+                fitting = len(results) * min(_CHUNK_BYTES / largest, _CHUNK_S / seconds)
                 share = max(_LAST_CELLS, n_left // (2 * n_workers))
-                chunk_cells = max(1, int(min(4 * chunk_cells, fitting, share, _CHUNK_CELLS)))
+                chunk_cells = max(1, int(min(4 * chunk_cells, fitting, share)))
                 yield from results
         except BrokenProcessPool as error:
             raise RuntimeError(
@@ -119,11 +121,18 @@ def _results(tasks: Iterator[Future], n_ahead: int) -> Iterator:
         wait(ahead)
 
 
+def _map(function: Callable, chunk: list) -> bytes:
+    """Map some items; return the seconds that took and the results, pickled."""
+    start = time.perf_counter()
+    results = [function(item) for item in chunk]
+    return pickle.dumps((max(time.perf_counter() - start, 1e-6), results), protocol=5)
+
+
 def _done(function: Callable, chunk: list) -> Future:
     """Map some items here."""
     future: Future = Future()
     try:
-        future.set_result(pickle.dumps([function(item) for item in chunk]))
+        future.set_result(_map(function, chunk))
     except Exception as error:
         future.set_exception(error)  # raised when it is due
     return future
@@ -192,4 +201,4 @@ def _map_chunk(path: str, folder: str | None, chunk: bytes) -> bytes:
     if folder is not None:
         os.chdir(folder)
     function = _load(path)
-    return pickle.dumps([function(item) for item in pickle.loads(chunk)], protocol=5)
+    return _map(function, pickle.loads(chunk))

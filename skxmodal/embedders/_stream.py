@@ -246,7 +246,9 @@ class CellStream:
             ]
         )
         counts = [len(windows) for _, windows in pending]
-        if min(counts) == max(counts):  # as many windows each: all at once
+        if max(counts) == 1:
+            embeddings = vectors
+        elif min(counts) == max(counts):  # all at once
             each = vectors.reshape(len(pending), counts[0], -1)
             embeddings = self.pool(each.swapaxes(0, 1))
         else:

@@ -12,6 +12,7 @@ import soundfile
 from joblib import Parallel, delayed, parallel_config
 
 from skxmodal.embedders import AudioEmbedder, MediaWarning, embed_to_file
+from skxmodal.embedders import _ahead as module
 from skxmodal.embedders._ahead import map_ahead
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
@@ -105,6 +106,35 @@ def test_processes_share_the_work():
     with parallel_config(backend="loky"):
         found = map_ahead(pid_after_a_while, range(16), 2)
         assert len(set(found)) == 2
+
+
+@pytest.fixture
+def chunk_sizes(monkeypatch):
+    """How many cells each task for a process has."""
+    sizes = []
+    pickle = module._pickle
+
+    def note(thing):
+        if isinstance(thing, list):
+            sizes.append(len(thing))
+        return pickle(thing)
+
+    monkeypatch.setattr(module, "_pickle", note)
+    return sizes
+
+
+def test_processes_get_few_slow_cells_at_a_time(chunk_sizes):
+    with parallel_config(backend="loky"):
+        list(map_ahead(pid_after_a_while, range(30), 2))
+    assert sum(chunk_sizes) == 30
+    assert max(chunk_sizes) <= 2
+
+
+def test_processes_get_many_quick_cells_at_a_time(chunk_sizes):
+    with parallel_config(backend="loky"):
+        list(map_ahead(pid_and_square, range(2000), 2))
+    assert sum(chunk_sizes) == 2000
+    assert max(chunk_sizes) >= 64
 
 
 def test_nothing_is_mapped_long_before_it_is_wanted(way):
