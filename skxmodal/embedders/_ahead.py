@@ -97,7 +97,7 @@ def _in_processes(
                 largest = max(sizes.popleft(), len(results), 1)
                 seconds, results = pickle.loads(results)
                 fitting = len(results) * min(_CHUNK_BYTES / largest, _CHUNK_S / seconds)
-                share = max(_LAST_CELLS, n_left // (2 * n_workers))
+                share = max(_LAST_CELLS, n_left / (2 * n_workers))
                 chunk_cells = max(1, int(min(4 * chunk_cells, fitting, share)))
                 yield from results
         except BrokenProcessPool as error:
