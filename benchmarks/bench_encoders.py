@@ -65,6 +65,7 @@ class Reference:
 
     def rates(self, row, seconds):
         """Return the items per second of each call."""
+        time.sleep(_measure.SETTLE_S)
         answer = self._ask({"row": row, "seconds": seconds})
         return [answer["items"] / duration for duration in answer["seconds"]]
 
@@ -82,7 +83,8 @@ class Reference:
 
 
 def rates(function, n_items, seconds, clock):
-    """Return the items per second of each call."""
+    """Return the items per second of each call, once the other side's threads are asleep."""
+    time.sleep(_measure.SETTLE_S)
     found, start = [], clock()
     while not found or clock() - start < seconds:
         begin = clock()

@@ -98,7 +98,7 @@ def _in_processes(
                 seconds, results = pickle.loads(results)
                 fitting = len(results) * min(_CHUNK_BYTES / largest, _CHUNK_S / seconds)
                 share = max(_LAST_CELLS, n_left / (2 * n_workers))
-                chunk_cells = max(1, int(min(4 * chunk_cells, fitting, share)))
+                chunk_cells = max(1, int(min(4 * len(results), fitting, share)))
                 yield from results
         except BrokenProcessPool as error:
             raise RuntimeError(
