@@ -28,6 +28,7 @@ _CHUNKS_AHEAD = 2  # of each process
 # many as make so many seconds of work or bytes on their way, and of few at first, so that every
 # process has work.
 _CHUNK_S, _CHUNK_BYTES = 0.1, 4_000_000
+_FIRST_CELLS, _GROWTH = 2, 16  # of the first chunks, and of how much larger the next may be
 _LAST_CELLS = 8  # of the last chunks, so that no process waits long for another
 _IDLE_S = 300  # after so long without work a process ends
 _ENVIRONMENT = {
@@ -74,7 +75,7 @@ def _in_processes(
     function: Callable, items: Iterable[Any], n_workers: int, n_items: float
 ) -> Generator:
     items = iter(items)
-    chunk_cells, n_left = 1, n_items
+    chunk_cells, n_left = _FIRST_CELLS, n_items
     sizes: deque[int] = deque()
 
     def tasks() -> Iterator[Future]:
@@ -98,7 +99,7 @@ def _in_processes(
                 seconds, results = pickle.loads(results)
                 fitting = len(results) * min(_CHUNK_BYTES / largest, _CHUNK_S / seconds)
                 share = max(_LAST_CELLS, n_left / (2 * n_workers))
-                chunk_cells = max(1, int(min(4 * len(results), fitting, share)))
+                chunk_cells = max(1, int(min(_GROWTH * len(results), fitting, share)))
                 yield from results
         except BrokenProcessPool as error:
             raise RuntimeError(
