@@ -18,6 +18,8 @@ def linear(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torc
 
 
 class _Linear(torch.autograd.Function):
+    """A linear layer of which oneDNN does the product and both gradients."""
+
     @staticmethod
     def forward(
         ctx: Any, rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
