@@ -246,7 +246,8 @@ def _fill(
         found = _read(connection, part, result.shape[1])
         for key in part:
             if key in found:
-                result[positions[key]] = found[key]
+                for position in positions[key]:  # a list of one index takes five times as long
+                    result[position] = found[key]
             else:
                 missing.append(key)
     return missing
@@ -309,7 +310,7 @@ def _media_keys(
 ) -> list[str | None]:
     """Hash cells, and remember the files among them."""
     keys: list[str | None] = [None] * len(cells)
-    files: dict[int, tuple[str, str, str, str]] = {}  # path, suffix, fragment, state
+    files: dict[int, tuple[str, str, str, str]] = {}  # path, its stored form, fragment, state
     for index, cell in enumerate(cells):
         if not isinstance(cell, str | os.PathLike):
             keys[index] = media_key(cell, sample_rate=sample_rate)
@@ -318,20 +319,20 @@ def _media_keys(
             path, fragment = split_fragment(cell)
             # Not "normalised": behind a link to a folder ".." is not what the text says.
             name = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
-            files[index] = (name, os.path.splitext(name)[1], fragment, _file_state(os.stat(name)))
+            files[index] = (name, _stored_name(name), fragment, _file_state(os.stat(name)))
         except (OSError, ValueError):
             continue
-    known = _known_contents(connection, list({_stored_name(name) for name, *_ in files.values()}))
+    known = _known_contents(connection, list({stored for _, stored, *_ in files.values()}))
     learned: dict[str, tuple[str, str]] = {}
-    for index, (name, suffix, fragment, state) in files.items():
-        before, content = known.get(_stored_name(name), ("", ""))
+    for index, (name, stored, fragment, state) in files.items():
+        before, content = known.get(stored, ("", ""))
         if before != state:
             try:
                 content = _hash_settled(name, state, learned)
             except (OSError, ValueError):
                 continue
-            known[_stored_name(name)] = (state, content)
-        keys[index] = path_key(content, suffix, fragment)
+            known[stored] = (state, content)
+        keys[index] = path_key(content, os.path.splitext(name)[1], fragment)
     if learned:
         rows = [(_stored_name(path), *known) for path, known in learned.items()]
         with transaction(connection):
