@@ -221,16 +221,15 @@ def cost_per_clip(folder: Path, n_clips: int) -> dict:
 
     paths = write_clips(folder, 2_000)
     embedder = AudioEmbedder("logmel", n_jobs=2).fit(paths)
-    costs = {}
-    # A short column often: one that another program happens to disturb says nothing.
-    for n, rounds in ((n_clips // 100, 9), (n_clips // 10, 3), (n_clips, 1)):
-        column = [paths[number % len(paths)] for number in range(n)]
-        seconds = []
-        for number in range(rounds):
-            start = time.perf_counter()
-            embed_to_file(embedder, column, folder / f"embeddings{n}-{number}.npy")
-            seconds.append(time.perf_counter() - start)
-        costs[n] = 1000 * float(np.median(seconds)) / n
+    seconds: dict[int, list[float]] = {}
+    # Short columns before and after the long one: the machine changes its pace meanwhile.
+    short = [n_clips // 100] * 5 + [n_clips // 10] * 2
+    for number, n in enumerate([*short, n_clips, *short]):
+        column = [paths[position % len(paths)] for position in range(n)]
+        start = time.perf_counter()
+        embed_to_file(embedder, column, folder / f"embeddings{number}.npy")
+        seconds.setdefault(n, []).append(time.perf_counter() - start)
+    costs = {n: 1000 * float(np.median(times)) / n for n, times in seconds.items()}
     return row(
         f"embedding 1,000 of {n_clips:,} clips to disk, of {n_clips // 100:,}",
         costs[n_clips] / costs[n_clips // 100],
