@@ -15,14 +15,14 @@ import numpy as np
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "librosa", "scikit-image")
 
 
-#: Threads of OpenBLAS keep their cores for up to so long after their last product.
+#: What ran before was measured to slow what follows it at once, most likely by its threads.
 SETTLE_S = 0.25
 
 
 def alternate(rounds: int, clock: Callable = time.perf_counter, **calls: Callable) -> dict:
     """Time calls in turns, after one call of each that does not count.
 
-    Each starts when the threads that the one before leaves behind have gone to sleep.
+    Each waits for ``SETTLE_S``, so that threads that the one before left behind go to sleep.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):

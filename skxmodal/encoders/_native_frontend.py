@@ -74,8 +74,8 @@ class Spectrogram:
 
         Each window is transformed by itself: it stays in the caches, and no rounding, which the
         logarithm of a silent band would magnify, depends on what else is in the batch. Two
-        threads were measured to gain nothing: the steps are too short. NumPy's own would wait in
-        every product for those of PyTorch, which keep the cores for a while after each step.
+        threads were measured to gain nothing: the steps are too short. NumPy's own, beside
+        those of PyTorch, made a window of OpenL3 take fourteen times as long.
         """
         out = np.empty((len(windows), self.n_frames, self.n_bands), np.float32)
         dtype = torch.float64 if self.double else torch.float32

@@ -2,7 +2,7 @@
 
 On a processor PyTorch multiplies matrices by a BLAS, and images with kernels by oneDNN. A
 convolution of one pixel is the same product. Intel's BLAS, which PyTorch is built with, leaves
-half of an AMD processor unused: 110 GFLOP/s a core where oneDNN does 230 (Zen 5).
+half of an AMD processor unused: 110 GFLOP/s a core where oneDNN does 230 (an EPYC with AVX-512).
 """
 
 from __future__ import annotations
