@@ -72,3 +72,13 @@ def file_server(monkeypatch):
 def _no_waiting(monkeypatch):
     """Try a failed transfer again at once."""
     monkeypatch.setattr("skxmodal.datasets._http._BACKOFF_S", 0.0)
+
+
+@pytest.fixture
+def torch_threads():
+    """What sets the number of PyTorch's threads until the end of the test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

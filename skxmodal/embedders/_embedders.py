@@ -19,7 +19,7 @@ from ..encoders._native_specs import native_spec
 from ..media import as_cells, read_audio, read_image
 from ..utils import VersionedState, check_choice, check_n_jobs, check_number
 from ._cache import EmbeddingCache, open_store
-from ._stream import POOLINGS, Keeper, embed_cells
+from ._column import POOLINGS, Keeper, embed_cells
 
 _ON_ERROR = ("raise", "warn", "ignore")
 

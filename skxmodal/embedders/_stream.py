@@ -1,133 +1,21 @@
-"""Embed a column of cells: decode ahead, encode in batches, pool to one row a cell."""
+"""The embeddings of cells: decode ahead, encode in batches, pool to one row a cell."""
 
 from __future__ import annotations
 
-import os
-import time
-import warnings
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ..encoders import Encoder
-from ..media import MediaError, is_missing
-from ..utils import progress_bar
-from ..utils._threads import one_numpy_thread
-from ._ahead import map_ahead
-from ._cache import EmbeddingCache
+from ..media import MediaError
+from ._ahead import in_order, map_ahead, map_in_threads, n_threads, worker_threads
 
-_KEEP_S = 2.0  # a kill costs so many seconds of work, and those of one batch
-
-POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "mean": lambda vectors: vectors.mean(axis=0),
-    "max": lambda vectors: vectors.max(axis=0),
-    "first": lambda vectors: vectors[0],
-}
-
-
-class MediaWarning(UserWarning):
-    """Some cells could not be read and became missing rows.
-
-    Examples
-    --------
-    >>> from skxmodal.embedders import MediaWarning
-    >>> issubclass(MediaWarning, UserWarning)
-    True
-    """
-
-
-class Keeper:
-    """Keeps the first rows of a column while the rest is being embedded.
-
-    Parameters
-    ----------
-    known : array of shape (n_known, n_features)
-        The first rows, kept by an earlier call, at the end of one of its batches: from there on
-        the batches are the same, and so is every bit of what the encoder makes of them.
-    keep : callable
-        Called with the rows that follow those kept before.
-    tick : callable
-        Called for every cell that is done.
-    """
-
-    def __init__(
-        self,
-        known: np.ndarray,
-        keep: Callable[[np.ndarray], Any],
-        tick: Callable[[], Any],
-    ) -> None:
-        self.known = known
-        self.tick = tick
-        self._keep = keep
-        self._n_kept = len(known)
-        self._when = time.perf_counter()
-
-    def offer(self, embeddings: np.ndarray, source: np.ndarray, n_rows: int) -> None:
-        """Keep what is new among the first rows, unless some were kept just now."""
-        if time.perf_counter() - self._when >= _KEEP_S:
-            self._keep(_spread(embeddings, source[self._n_kept : n_rows]))
-            self._n_kept = n_rows
-            self._when = time.perf_counter()
-
-
-def embed_cells(
-    cells: list,
-    encoder: Encoder,
-    read: Callable[[Any], np.ndarray],
-    *,
-    pooling: str,
-    batch_size: int,
-    n_jobs: int | None,
-    on_error: str,
-    verbose: int,
-    cache: EmbeddingCache | None = None,
-    keeper: Keeper | None = None,
-) -> np.ndarray:
-    """Return one float32 row per cell; the row of a missing or bad cell is ``NaN``.
-
-    Memory holds the windows of one batch and of the cells decoded ahead of it, however many
-    cells there are.
-    """
-    distinct, source = _distinct_cells(cells)
-    if cache is not None:
-        merged = cache.identify([cells[row] for row in distinct])
-        distinct = [distinct[position] for position in merged.first]
-        source[source >= 0] = merged.source[source[source >= 0]]
-    with (
-        # Decoders work beside the encoder: threads that wait for a product would slow them.
-        one_numpy_thread(),
-        progress_bar(
-            verbose=verbose,
-            description=f"embedding with {encoder.name}",
-            total=len(distinct),
-            unit="cell",
-        ) as bar,
-    ):
-        stream = CellStream(
-            cells,
-            distinct,
-            encoder,
-            read,
-            pool=POOLINGS[pooling],
-            batch_size=batch_size,
-            n_jobs=n_jobs,
-            strict=on_error == "raise",
-            tick=bar.update if keeper is None else keeper.tick,
-        )
-        if cache is None:
-            embeddings = _gather(stream, source, encoder.n_features, keeper)
-        else:
-            # The store keeps them as they come.
-            embeddings = cache.embed(merged.keys, stream)
-    if stream.bad and on_error == "warn":
-        n_bad = int(np.isin(source, list(stream.bad)).sum())
-        message = unread_message(n_bad, len(cells), stream.bad[min(stream.bad)])
-        warnings.warn(message, MediaWarning, stacklevel=5)
-    return _spread(embeddings, source)
+Batch = list[tuple[int, np.ndarray]]  # positions with their windows
 
 
 @dataclass(frozen=True)
@@ -144,11 +32,6 @@ class Decoder:
             return position, self.encoder.windows(self.read(cell))
         except MediaError as error:
             return position, error
-
-
-def unread_message(n_bad: int, n_cells: int, first: MediaError) -> str:
-    """Return what a :class:`MediaWarning` says."""
-    return f"{n_bad} of {n_cells} cells could not be read and are missing rows; the first: {first}"
 
 
 class CellStream:
@@ -199,30 +82,72 @@ class CellStream:
 
     def __call__(self, positions: Sequence[int]) -> Iterator[tuple[list[int], np.ndarray]]:
         """Yield positions with their embeddings; those of bad cells are left out."""
-        pending: list[tuple[int, np.ndarray]] = []
-        n_pending = 0
         decode = Decoder(self.encoder, self.read)
         cells = ((position, self.cell(position)) for position in positions)
+        n_workers = self._n_encoding_threads() if positions else 1
         # Closed here: an error keeps this frame, and who throws that away may be a decoder, which
         # cannot wait for itself.
-        with closing(map_ahead(decode, cells, self.n_jobs, n_items=len(positions))) as ahead:
-            for position, windows in ahead:
-                self.tick()
-                if isinstance(windows, MediaError):
-                    self.reject(position, windows)
-                    continue
-                if len(windows) == 0:
-                    raise ValueError(
-                        f"encoder {self.encoder.name!r} made no windows of row "
-                        f"{self.distinct[position]}: it must pad what is too short for one"
-                    )
-                pending.append((position, windows))
-                n_pending += len(windows)
-                if n_pending >= self.batch_size:
-                    yield self._encode(pending)
-                    pending, n_pending = [], 0
+        if n_workers == 1:
+            with closing(map_ahead(decode, cells, self.n_jobs, n_items=len(positions))) as decoded:
+                for batch in self._batches(decoded):
+                    yield self._encode(batch)
+            return
+        with (
+            worker_threads(n_workers) as threads,
+            closing(map_in_threads(threads, decode, cells, n_workers, len(positions))) as decoded,
+            closing(self._encode_in(threads, self._batches(decoded), n_workers)) as encoded,
+        ):
+            yield from encoded
+
+    def _encode_in(
+        self, threads: Executor, batches: Iterator[Batch], n_threads: int
+    ) -> Generator[tuple[list[int], np.ndarray], None, None]:
+        """Encode a batch in each thread at once, and the last few with all of PyTorch's threads."""
+        last: list[Batch] = []
+
+        def tasks() -> Iterator[Future]:
+            while group := list(islice(batches, n_threads)):
+                n_windows = sum(len(windows) for _, windows in group[-1])
+                if len(group) < n_threads or n_windows < self.batch_size:
+                    last.extend(group)
+                    return
+                for batch in group:
+                    yield threads.submit(self._encode, batch)
+
+        yield from in_order(tasks(), 2 * n_threads)
+        for batch in last:
+            yield self._encode(batch)
+
+    def _n_encoding_threads(self) -> int:
+        """Return how many of the decoding threads encode, too; 1: none, the caller does."""
+        n_workers = n_threads(self.n_jobs)
+        if n_workers == 1 or not getattr(self.encoder, "concurrent", False):
+            return 1
+        import torch
+
+        return n_workers if n_workers <= torch.get_num_threads() else 1
+
+    def _batches(self, decoded: Iterable[tuple[int, np.ndarray | MediaError]]) -> Iterator[Batch]:
+        """Group cells into batches."""
+        pending: Batch = []
+        n_pending = 0
+        for position, windows in decoded:
+            self.tick()
+            if isinstance(windows, MediaError):
+                self.reject(position, windows)
+                continue
+            if len(windows) == 0:
+                raise ValueError(
+                    f"encoder {self.encoder.name!r} made no windows of row "
+                    f"{self.distinct[position]}: it must pad what is too short for one"
+                )
+            pending.append((position, windows))
+            n_pending += len(windows)
+            if n_pending >= self.batch_size:
+                yield pending
+                pending, n_pending = [], 0
         if pending:
-            yield self._encode(pending)
+            yield pending
 
     def reject(self, position: int, error: MediaError) -> None:
         """Note that a cell is bad, or raise."""
@@ -273,53 +198,3 @@ class CellStream:
                 f"{len(windows)} windows, not {expected}"
             )
         return vectors
-
-
-def _distinct_cells(cells: list) -> tuple[list[int], np.ndarray]:
-    """Find what is to be embedded: the same path or the same object once, missing cells never.
-
-    Returns the first row of each distinct cell, and for every row the position of its cell
-    among them, -1 where it is missing.
-    """
-    position_of: dict[Any, int] = {}
-    distinct: list[int] = []
-    source = np.full(len(cells), -1)
-    for row, cell in enumerate(cells):
-        if is_missing(cell):
-            continue
-        name = os.fspath(cell) if isinstance(cell, (str, os.PathLike)) else id(cell)
-        if name not in position_of:
-            position_of[name] = len(distinct)
-            distinct.append(row)
-        source[row] = position_of[name]
-    return distinct, source
-
-
-def _gather(
-    stream: CellStream, source: np.ndarray, n_features: int, keeper: Keeper | None
-) -> np.ndarray:
-    """Put batches in their places; what none of them brings is ``NaN``."""
-    rows = stream.distinct
-    embeddings = np.full((len(rows), n_features), np.nan, dtype=np.float32)
-    first = 0
-    if keeper is not None:
-        first = bisect_left(rows, len(keeper.known))
-        embeddings[:first] = keeper.known[rows[:first]]
-    for positions, vectors in stream(range(first, len(rows))):
-        embeddings[positions] = vectors
-        if keeper is not None:
-            # Rows before the next distinct cell's are missing, bad, or of cells that are done.
-            following = positions[-1] + 1
-            n_rows = rows[following] if following < len(rows) else len(source)
-            keeper.offer(embeddings, source, n_rows)
-    return embeddings
-
-
-def _spread(embeddings: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Give every row the embedding of its cell, missing ones ``NaN``."""
-    if np.array_equal(source, np.arange(len(embeddings))):
-        return embeddings
-    rows = np.full((len(source), embeddings.shape[1]), np.nan, dtype=np.float32)
-    present = source >= 0
-    rows[present] = embeddings[source[present]]
-    return rows

@@ -20,8 +20,8 @@ from ..media import MediaError, as_cells, is_missing
 from ..media._cells import describe
 from ..utils import check_number, progress_bar
 from ..utils._file_lock import file_lock
+from ._column import Keeper, MediaWarning, unread_message
 from ._content import file_state, hash_parts, media_key
-from ._stream import Keeper, MediaWarning, unread_message
 
 _PARTIAL, _STATE = ".part", ".part.json"
 

@@ -40,6 +40,11 @@ class LazyEncoder:
         """Encode a batch, as the loaded encoder does."""
         return self._loaded().encode(windows)
 
+    @property
+    def concurrent(self) -> bool:
+        """What the loaded encoder says."""
+        return getattr(self._loaded(), "concurrent", False)
+
     def _loaded(self) -> Encoder:
         return load_encoder(self.name, self.modality, **self.options)
 

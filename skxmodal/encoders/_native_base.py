@@ -60,6 +60,8 @@ class NativeEncoder(ABC):
     round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "cuda": 128}
     # Whether oneDNN's fused layers and Winograd's algorithm outdo ONNX Runtime.
     faster_with_torch: ClassVar[bool] = False
+    # Whether ONNX Runtime's threads leave so much idle that several callers at once gain.
+    concurrent_with_onnx: ClassVar[bool] = False
     version = "1"
 
     def __init__(
@@ -105,6 +107,12 @@ class NativeEncoder(ABC):
             "weights": self.weights_digest,
         }
         return json.dumps(identity, sort_keys=True)
+
+    @property
+    def concurrent(self) -> bool:
+        """Whether several threads that encode at the same time outdo one."""
+        on_cpu = self.device.type == "cpu"
+        return on_cpu and (self.backend == "torch" or self.concurrent_with_onnx)
 
     @abstractmethod
     def windows(self, media: np.ndarray) -> np.ndarray:

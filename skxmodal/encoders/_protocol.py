@@ -12,7 +12,9 @@ class Encoder(Protocol):
     """A fixed function from one decoded cell to vectors.
 
     Any object with these attributes and methods is an encoder; nothing needs to be inherited.
-    An audio encoder also has ``sample_rate``, the rate in Hz at which it wants its samples.
+    An audio encoder also has ``sample_rate``, the rate in Hz at which it wants its samples. An
+    encoder that gains by it may have ``concurrent = True``: then several threads call ``encode``
+    at the same time, each with a part of PyTorch's threads on the CPU.
 
     Attributes
     ----------

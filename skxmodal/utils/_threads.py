@@ -1,4 +1,4 @@
-"""One thread for NumPy's products, where more of them harm."""
+"""How many threads libraries may use where workers have the processors already."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+
+class _Libraries:
+    """The libraries with threads that are loaded."""
+
+    def __init__(self) -> None:
+        self._controller: Any = None
+        self._n_modules = 0
+
+    def __call__(self) -> ThreadpoolController:
+        """Find them, which takes milliseconds, when modules were imported since the last time."""
+        if self._n_modules != len(sys.modules):
+            self._controller = ThreadpoolController()
+            self._n_modules = len(sys.modules)
+        return self._controller
 
 
 class _NumpyThreads:
@@ -22,13 +37,11 @@ class _NumpyThreads:
         self._lock = Lock()
         self._n_users = 0
         self._limit: Any = None
-        self._controller: Any = None
-        self._n_modules = 0
 
     def enter(self) -> None:
         with self._lock:
             if not self._n_users:
-                self._limit = self._libraries().limit(limits=1, user_api="blas")
+                self._limit = _LIBRARIES().limit(limits=1, user_api="blas")
             self._n_users += 1
 
     def leave(self) -> None:
@@ -37,17 +50,8 @@ class _NumpyThreads:
             if not self._n_users:
                 self._limit.restore_original_limits()
 
-    def _libraries(self) -> ThreadpoolController:
-        """Return the libraries that are loaded.
 
-        Finding them takes milliseconds, so they are looked for when modules were imported since.
-        """
-        if self._n_modules != len(sys.modules):
-            self._controller = ThreadpoolController()
-            self._n_modules = len(sys.modules)
-        return self._controller
-
-
+_LIBRARIES = _Libraries()
 _NUMPY_THREADS = _NumpyThreads()
 
 
@@ -62,3 +66,15 @@ def one_numpy_thread() -> Iterator[None]:
         yield
     finally:
         _NUMPY_THREADS.leave()
+
+
+def share_torch_threads(n_sharers: int) -> None:
+    """Let PyTorch use a part of its threads in this Python thread, for as long as that lives.
+
+    OpenMP, which runs them, keeps the number for each thread, so others are left alone.
+    """
+    if "torch" in sys.modules:
+        import torch
+
+        n_threads = torch.get_num_threads()  # which sets the number in a new thread
+        _LIBRARIES().limit(limits=max(1, n_threads // n_sharers), user_api="openmp")

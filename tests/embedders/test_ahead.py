@@ -12,7 +12,7 @@ import soundfile
 from joblib import Parallel, delayed, parallel_config
 
 from skxmodal.embedders import AudioEmbedder, MediaWarning, embed_to_file
-from skxmodal.embedders import _ahead as module
+from skxmodal.embedders import _processes as module
 from skxmodal.embedders._ahead import map_ahead
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
@@ -150,6 +150,28 @@ def test_nothing_is_mapped_long_before_it_is_wanted(way):
         next(mapped)
     mapped.close()
     assert len(drawn) < 500
+
+
+def test_cells_that_suddenly_are_large_are_not_decoded_by_the_chunk():
+    lock = threading.Lock()
+    waiting, most_waiting = 0, 0
+
+    def decode(number):
+        nonlocal waiting, most_waiting
+        windows = np.zeros(1 if number < 1000 else 250_000)
+        with lock:
+            waiting += windows.nbytes
+            most_waiting = max(most_waiting, waiting)
+        return number, windows
+
+    numbers = []
+    for number, windows in map_ahead(decode, range(1200), 2):
+        numbers.append(number)
+        with lock:
+            waiting -= windows.nbytes
+    assert numbers == list(range(1200))
+    # Two chunks for each of two threads, and the one that is being taken.
+    assert most_waiting <= 5 * 6_000_000
 
 
 def test_rows_are_the_same_bytes(way, cells):

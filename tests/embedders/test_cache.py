@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.base import clone
 
 from skxmodal.datasets import get_data_home
-from skxmodal.embedders import AudioEmbedder, ImageEmbedder, MediaWarning, _cache, _store
+from skxmodal.embedders import AudioEmbedder, ImageEmbedder, MediaWarning, _ahead, _cache, _store
 from skxmodal.encoders import _registry
 from skxmodal.media import MediaError
 
@@ -375,14 +375,15 @@ def test_a_missing_file_fails_before_anything_is_embedded(Embedder, counting, ce
 
 
 def test_memory_is_bounded_and_batches_are_stored_at_once(
-    Embedder, counting, draw_cell, cache, modality
+    Embedder, counting, draw_cell, cache, modality, monkeypatch
 ):
+    monkeypatch.setattr(_ahead, "_CHUNK_BYTES", 8 * 2000)  # 8 cells
     column = [draw_cell(seed, 2) for seed in range(300)]
     kept = []
     encode = counting.encode
     counting.encode = lambda windows: kept.append(n_entries(cache)) or encode(windows)
     Embedder(counting, batch_size=10, n_jobs=2, cache=cache).fit_transform(column)
-    assert counting.most_waiting <= 10 + 2 * 8 + 1
+    assert counting.most_waiting <= 10 + (2 * 2 + 1) * 8 + 1
     assert kept[:5] == [0, 10, 20, 30, 40]
     assert n_entries(cache) == 300
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
 from threadpoolctl import threadpool_info
 
-from skxmodal.embedders import AudioEmbedder, ImageEmbedder, MediaWarning
+from skxmodal.embedders import AudioEmbedder, ImageEmbedder, MediaWarning, _ahead
 from skxmodal.encoders import _registry, load_encoder
 from skxmodal.media import MediaError
 
@@ -271,11 +271,14 @@ def test_pooling_takes_mean_maximum_or_first_window(Embedder, make_counting, dra
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-def test_memory_is_bounded_however_long_the_column(Embedder, counting, draw_cell, n_jobs):
+def test_memory_is_bounded_however_long_the_column(
+    Embedder, counting, draw_cell, n_jobs, monkeypatch
+):
+    monkeypatch.setattr(_ahead, "_CHUNK_BYTES", 8 * 2000)  # 8 cells
     column = [draw_cell(seed, 2) for seed in range(400)]
     Embedder(counting, batch_size=10, n_jobs=n_jobs).fit_transform(column)
     assert counting.n_encoded == 400
-    ahead = 1 if n_jobs == 1 else n_jobs * 8 + 1
+    ahead = 1 if n_jobs == 1 else (2 * n_jobs + 1) * 8
     assert counting.most_waiting <= 10 + ahead
 
 

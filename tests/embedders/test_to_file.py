@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tqdm
 
-from skxmodal.embedders import ImageEmbedder, MediaWarning, _stream, embed_to_file
+from skxmodal.embedders import ImageEmbedder, MediaWarning, _column, embed_to_file
 from skxmodal.encoders import FunctionEncoder
 from skxmodal.media import MediaError
 
@@ -59,7 +59,7 @@ def test_an_interrupted_run_is_taken_up_where_it_ended(
     pictures, path, monkeypatch, keep_s, chunk_size, n_safe
 ):
     # Rows are kept chunk by chunk, and those of a slow chunk after every batch.
-    monkeypatch.setattr(_stream, "_KEEP_S", keep_s)
+    monkeypatch.setattr(_column, "_KEEP_S", keep_s)
     with pytest.raises(Interrupt):
         embed_to_file(counting([], stop_after=5), pictures, path, chunk_size=chunk_size)
     assert not path.exists()
@@ -87,7 +87,7 @@ def test_not_a_bit_depends_on_when_rows_were_kept(
     cells = [*pictures, pictures[2], None, "gone.png", pictures[0], pictures[5][::-1], pictures[1]]
     n_batches_left = iter(range(1000))
     expected = embed_to_file(encoder(), cells, path, chunk_size=chunk_size)
-    monkeypatch.setattr(_stream, "_KEEP_S", 0.0)
+    monkeypatch.setattr(_column, "_KEEP_S", 0.0)
     other = tmp_path / "again.npy"
     for _ in range(20):
         n_batches_left = iter(range(1))

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from skxmodal.embedders import AudioEmbedder, ImageEmbedder
 from skxmodal.encoders._native_layers import count_parameters, fold
 from skxmodal.encoders._native_openl3_audio import OpenL3AudioEncoder
 from skxmodal.encoders._native_openl3_image import OpenL3ImageEncoder
@@ -157,6 +158,22 @@ def test_vectors_do_not_depend_on_the_batch_or_its_order(encoders, name):
     scale = np.abs(together).max()
     assert np.abs(together - alone).max() <= 1e-5 * scale
     assert np.abs(together - backwards).max() <= 1e-5 * scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES, ids="-".join)
+def test_vectors_do_not_depend_on_the_threads_that_encode(encoders, name, torch_threads):
+    torch_threads(2)
+    encoder = encoders[name]
+    cells = some_media(encoder, 9)
+    embed, rate = ImageEmbedder, {}
+    if encoder.modality == "audio":
+        embed, rate = AudioEmbedder, {"sample_rate": encoder.sample_rate}
+    rows = [
+        embed(encoder, batch_size=2, n_jobs=n_jobs, **rate).fit_transform(cells)
+        for n_jobs in (None, 2)
+    ]
+    assert np.abs(rows[0] - rows[1]).max() <= 1e-5 * np.abs(rows[0]).max()
 
 
 def test_band_limited_sound_does_not_depend_on_the_batch():

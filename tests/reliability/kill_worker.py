@@ -29,7 +29,7 @@ import numpy as np
 
 from skxmodal.__main__ import main as skxmodal
 from skxmodal.datasets import load_manifest, make_instruments, make_paired_embeddings
-from skxmodal.embedders import AudioEmbedder, ImageEmbedder, _stream, embed_to_file
+from skxmodal.embedders import AudioEmbedder, ImageEmbedder, _column, embed_to_file
 from skxmodal.experiments import _presets, embed_manifest
 from skxmodal.translation import ContrastiveTranslator, _checkpoint
 
@@ -46,7 +46,7 @@ class EmbedToFile:
         self.cells[7] = None
 
     def work(self, out):
-        _stream._KEEP_S = 0.005  # rows are kept after some batches, and at the end of a chunk
+        _column._KEEP_S = 0.005  # rows are kept after some batches, and at the end of a chunk
         embed_to_file(ImageEmbedder(), self.cells, out / "image.npy", chunk_size=240)
 
     def result(self, out):

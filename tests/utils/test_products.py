@@ -32,11 +32,8 @@ def _library(request, monkeypatch):
 @pytest.mark.parametrize("sizes", [(300, 40, 17), (64, 1, 5), (3, 20, 9), (200, 128, 1)])
 class TestBothLibraries:
     @pytest.fixture(autouse=True)
-    def _threads(self, n_threads):
-        before = torch.get_num_threads()
-        torch.set_num_threads(n_threads)
-        yield
-        torch.set_num_threads(before)
+    def _threads(self, n_threads, torch_threads):
+        torch_threads(n_threads)
 
     def test_rows_with_rows(self, sizes):
         n, k, m = sizes

@@ -1,12 +1,14 @@
-"""One thread for NumPy's products, for as long as anybody asks for it."""
+"""How many threads libraries use: NumPy's one for as long as anybody asks, PyTorch's shared."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skxmodal.utils import _threads
-from skxmodal.utils._threads import one_numpy_thread
+from skxmodal.utils._threads import one_numpy_thread, share_torch_threads
 
 
 def threads():
@@ -44,7 +46,7 @@ def test_an_error_ends_the_limit():
     assert threads() == before
 
 
-def test_libraries_that_were_loaded_since_are_limited_too(monkeypatch):
+def test_libraries_that_were_loaded_since_are_found(monkeypatch):
     looks = []
 
     class Controller(_threads.ThreadpoolController):
@@ -53,12 +55,21 @@ def test_libraries_that_were_loaded_since_are_limited_too(monkeypatch):
             super().__init__()
 
     monkeypatch.setattr(_threads, "ThreadpoolController", Controller)
-    limiter = _threads._NumpyThreads()
+    libraries = _threads._Libraries()
     for _ in range(2):
-        limiter.enter()
-        limiter.leave()
+        libraries()
     assert len(looks) == 1
     monkeypatch.setitem(sys.modules, "a_library_that_was_just_loaded", sys)
-    limiter.enter()
-    limiter.leave()
+    libraries()
     assert len(looks) == 2
+
+
+def test_each_worker_gets_its_part_of_pytorchs_threads(torch_threads):
+    torch_threads(4)
+    with ThreadPoolExecutor(2, initializer=share_torch_threads, initargs=(2,)) as workers:
+        assert set(workers.map(lambda _: torch.get_num_threads(), range(8))) == {2}
+    with ThreadPoolExecutor(1, initializer=share_torch_threads, initargs=(9,)) as worker:
+        assert worker.submit(torch.get_num_threads).result() == 1
+    assert torch.get_num_threads() == 4
+    with ThreadPoolExecutor(1) as worker:  # others are left alone
+        assert worker.submit(torch.get_num_threads).result() == 4
