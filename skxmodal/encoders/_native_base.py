@@ -56,7 +56,8 @@ class NativeEncoder(ABC):
     _made_by: int
     _made: Runner
     # Rounds of this many windows: activations that fit the caches are faster than big batches,
-    # and the memory does not grow with the batch.
+    # memory of more than 32 MB comes from the system anew at every call, and that of a round does
+    # not grow with the batch.
     round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "cuda": 128}
     # Whether oneDNN's fused layers and Winograd's algorithm outdo ONNX Runtime.
     faster_with_torch: ClassVar[bool] = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import ClassVar
 
 from torch import nn
 
@@ -25,7 +24,6 @@ class VGG16Encoder(KerasImageEncoder):
 
     name = "vgg16"
     n_features = 512
-    round_size: ClassVar[dict[str, int]] = {"torch": 4, "onnx": 8, "cuda": 64}
     faster_with_torch = True
 
     def network(self) -> nn.Module:
