@@ -165,7 +165,7 @@ def networks_from_files(folder: Path, n_files: int) -> list[dict]:
                 encoder.encode(ready[start : start + step])
 
         embedder.fit(paths)
-        seconds = alternate(files=partial(embedder.transform, paths), arrays=fed)
+        seconds = _measure.alternate(9, files=partial(embedder.transform, paths), arrays=fed)
         lines.append(
             row(
                 f"{name} from {what}, of its rate from arrays",

@@ -187,9 +187,10 @@ class AudioEmbedder(_MediaEmbedder):
         A weight file of one's own in the encoder's official format; ``None`` fetches the official
         one and checks its digest.
     n_jobs : int or None, default=None
-        Number of decoding threads; ``None`` means 1, -1 all processors. Inside of
-        ``joblib.parallel_config(backend="loky")`` they are processes, which many short sounds
-        gain more from.
+        Number of threads that decode; ``None`` means 1, -1 all processors. With a pretrained
+        network on the CPU they also encode, where PyTorch has as many threads or more. Inside of
+        ``joblib.parallel_config(backend="loky")`` they are processes that decode, which
+        ``"logmel"`` of many short sounds gains more from.
     cache : None, True, str or path-like, default=None
         Where embeddings are kept, so that a clip is embedded once, however often a grid search,
         another process or the next session asks for it: in a folder, with ``True`` in

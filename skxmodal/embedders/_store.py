@@ -84,7 +84,8 @@ class EmbeddingStore:
             What is there and sound; damaged entries are removed.
         """
         wanted = list(keys)
-        return self._run(lambda connection: _read(connection, wanted, n_features))
+        found = self._run(lambda connection: _read(connection, wanted, n_features))
+        return {key: _numbers(data) for key, data in found.items()}
 
     def put_many(self, entries: Mapping[str, np.ndarray]) -> None:
         """Write embeddings, all or none of them.
@@ -155,7 +156,7 @@ def embed_through_store(
     store : EmbeddingStore
         Where embeddings are kept.
     keys : sequence of str or None
-        Key of each cell; equal keys are computed once, ``None`` is computed and not kept.
+        Key of each cell, all different; or ``None``, which is computed and not kept.
     compute_missing : callable
         Given positions in ``keys``, yields batches: some of these positions, and an array with
         one vector for each. A position that is never yielded failed, and is not kept.
@@ -173,10 +174,7 @@ def embed_through_store(
     if unkeyed:
         for rows, vectors in compute_missing(unkeyed):
             result[list(rows)] = vectors
-    positions: dict[str, list[int]] = {}
-    for i, key in enumerate(keys):
-        if key is not None:
-            positions.setdefault(key, []).append(i)
+    positions = {key: i for i, key in enumerate(keys) if key is not None}
     if positions:
         store._run(lambda connection: _share(connection, result, positions, compute_missing))
     return result
@@ -185,7 +183,7 @@ def embed_through_store(
 def _share(
     connection: sqlite3.Connection,
     result: np.ndarray,
-    positions: dict[str, list[int]],
+    positions: dict[str, int],
     compute_missing: Compute,
 ) -> None:
     """Read, compute, or wait for others, until every key is settled."""
@@ -214,13 +212,13 @@ def _share(
 def _compute(
     connection: sqlite3.Connection,
     result: np.ndarray,
-    positions: dict[str, list[int]],
+    positions: dict[str, int],
     claimed: list[str],
     compute_missing: Compute,
     token: str,
 ) -> None:
     """Compute claimed keys, and store each batch at once."""
-    key_of = {positions[key][0]: key for key in claimed}
+    key_of = {positions[key]: key for key in claimed}
     for rows, vectors in compute_missing(sorted(key_of)):
         vectors = np.asarray(vectors, dtype=np.float32)
         if vectors.shape != (len(rows), result.shape[1]):
@@ -237,27 +235,25 @@ def _compute(
 def _fill(
     connection: sqlite3.Connection,
     result: np.ndarray,
-    positions: dict[str, list[int]],
+    positions: dict[str, int],
     keys: list[str],
 ) -> list[str]:
     """Fill in the rows whose embeddings are stored; return the keys of the others."""
     missing = []
     for part in portions(keys):
         found = _read(connection, part, result.shape[1])
-        for key in part:
-            if key in found:
-                for position in positions[key]:  # a list of one index takes five times as long
-                    result[position] = found[key]
-            else:
-                missing.append(key)
+        # All at once: a vector by itself takes longer to make than to copy.
+        vectors = _numbers(b"".join(found.values())).reshape(len(found), result.shape[1])
+        result[[positions[key] for key in found]] = vectors
+        missing += [key for key in part if key not in found]
     return missing
 
 
 def _read(
     connection: sqlite3.Connection, keys: Iterable[str], n_features: int | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, bytes]:
     """Read sound entries, and remove others."""
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, bytes] = {}
     damaged: list[tuple[str, Any]] = []
     for part in portions(list(keys)):
         marks = ",".join("?" * len(part))
@@ -267,13 +263,18 @@ def _read(
             if not sound or (n_features is not None and len(data) != 4 * n_features):
                 damaged.append((key, data))
                 continue
-            found[key] = np.frombuffer(data, dtype="<f4").astype(np.float32)
+            found[key] = data
     if damaged:
         logger.warning("%d damaged embeddings are removed and computed again", len(damaged))
         with transaction(connection):
             # The same data only: another process may have mended the entry meanwhile.
             connection.executemany("DELETE FROM entries WHERE key = ? AND data IS ?", damaged)
     return found
+
+
+def _numbers(data: bytes) -> np.ndarray:
+    """Return what is stored as an array of this machine."""
+    return np.frombuffer(data, dtype="<f4").astype(np.float32)
 
 
 def _write(
@@ -310,7 +311,11 @@ def _media_keys(
 ) -> list[str | None]:
     """Hash cells, and remember the files among them."""
     keys: list[str | None] = [None] * len(cells)
-    files: dict[int, tuple[str, str, str, str]] = {}  # path, its stored form, fragment, state
+    # Of files; lists, for a tuple for each would call the garbage collector.
+    indices: list[int] = []
+    names: list[str] = []
+    fragments: list[str] = []
+    states: list[str] = []
     for index, cell in enumerate(cells):
         if not isinstance(cell, str | os.PathLike):
             keys[index] = media_key(cell, sample_rate=sample_rate)
@@ -319,12 +324,17 @@ def _media_keys(
             path, fragment = split_fragment(cell)
             # Not "normalised": behind a link to a folder ".." is not what the text says.
             name = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
-            files[index] = (name, _stored_name(name), fragment, _file_state(os.stat(name)))
+            state = _file_state(os.stat(name))
         except (OSError, ValueError):
             continue
-    known = _known_contents(connection, list({stored for _, stored, *_ in files.values()}))
+        indices.append(index)
+        names.append(name)
+        fragments.append(fragment)
+        states.append(state)
+    known = _known_contents(connection, list({_stored_name(name) for name in names}))
     learned: dict[str, tuple[str, str]] = {}
-    for index, (name, stored, fragment, state) in files.items():
+    for index, name, fragment, state in zip(indices, names, fragments, states, strict=True):
+        stored = _stored_name(name)
         before, content = known.get(stored, ("", ""))
         if before != state:
             try:
