@@ -14,9 +14,12 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from ._native_layers import FlattenChannelsLast
 from ._native_winograd import WinogradConv, is_faster
 
 _FEW_BYTES = 4_000_000  # of the largest output, for which the first layers get so few windows
+# Of the layers before dense ones. These, whose weights are the largest, take more windows at once.
+_TRUNK_WINDOWS = 16
 
 
 def can_fuse() -> bool:
@@ -76,10 +79,10 @@ class FusedLinear(nn.Module):
 
 
 class FewWindows(nn.Module):
-    """The first layers of a network, done for a few windows at a time.
+    """Layers of large outputs, done for a few windows at a time.
 
-    Their outputs are the largest: those of all windows of a round do not fit the caches, and
-    memory of that size comes from the system anew at every call, page by page.
+    Those of all windows of a round do not fit the caches, and memory of that size comes from the
+    system anew at every call, page by page.
     """
 
     def __init__(self, layers: nn.Module, n_windows: int) -> None:
@@ -131,7 +134,8 @@ def fuse(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> fx.G
             relu = _only_user(network, node, nn.ReLU)
             fused = FusedLinear(layer, n_windows, relu=relu is not None)
             _replace(network, node, fused, [node.args[0]], [relu])
-    _part_windows(network, example, n_windows)
+    _part_first_layers(network, example, n_windows)
+    _part_trunk(network, n_windows)
     network.delete_all_unused_submodules()
     network.recompile()
     return network
@@ -183,7 +187,7 @@ def _fuse_conv(network: fx.GraphModule, node: Any, conv: Any, size: tuple[int, .
     _replace(network, node, fused, [node.args[0], other], [total, relu])
 
 
-def _part_windows(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> None:
+def _part_first_layers(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> None:
     """Give few windows at a time to the layers up to the last maximum before Winograd's."""
     shapes = _Shapes(network)
     with torch.inference_mode():
@@ -197,21 +201,36 @@ def _part_windows(network: fx.GraphModule, example: torch.Tensor, n_windows: int
         early.pop()
     if not early:
         return
-    first, *early = early
-    largest = max(4 * math.prod(shapes.of[node][1:]) for node in early if node in shapes.of)
+    largest = max(4 * math.prod(shapes.of[node][1:]) for node in early[1:] if node in shapes.of)
     few = max(1, _FEW_BYTES // largest)
-    if few >= n_windows or any(user not in early for node in early[:-1] for user in node.users):
-        return
+    if few < n_windows and all(user in early for node in early[:-1] for user in node.users):
+        _give_few(network, early, few, "early")
+
+
+def _part_trunk(network: fx.GraphModule, n_windows: int) -> None:
+    """Give the layers before dense ones no more than the usual number of windows at a time."""
+    trunk: list[fx.Node] = []
+    for node in network.graph.nodes:
+        if isinstance(_layer(network, node), FlattenChannelsLast):
+            if n_windows > _TRUNK_WINDOWS:
+                _give_few(network, trunk, _TRUNK_WINDOWS, "trunk")
+            return
+        trunk.append(node)
+
+
+def _give_few(network: fx.GraphModule, nodes: list[fx.Node], few: int, name: str) -> None:
+    """Do the first nodes of a network, the input's and the layers', for a few windows at a time."""
+    first, *layers = nodes
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
-    for node in [first, *early]:
+    for node in nodes:
         copies[node] = graph.node_copy(node, copies.__getitem__)
-    graph.output(copies[early[-1]])
-    network.add_module("early", FewWindows(fx.GraphModule(network, graph), few))
-    with network.graph.inserting_after(early[-1]):
-        new = network.graph.call_module("early", (first,))
-    early[-1].replace_all_uses_with(new)
-    for node in reversed(early):
+    graph.output(copies[nodes[-1]])
+    network.add_module(name, FewWindows(fx.GraphModule(network, graph), few))
+    with network.graph.inserting_after(nodes[-1]):
+        new = network.graph.call_module(name, (first,))
+    nodes[-1].replace_all_uses_with(new)
+    for node in reversed(layers):
         network.graph.erase_node(node)
 
 
