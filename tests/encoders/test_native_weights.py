@@ -12,6 +12,7 @@ from skxmodal.encoders import _registry
 from skxmodal.encoders._native_specs import NATIVE
 from skxmodal.encoders._native_weights import WEIGHTS
 from skxmodal.encoders._native_yamnet import YAMNetEncoder
+from skxmodal.encoders._weights_files import find_native
 
 from . import golden
 
@@ -82,7 +83,9 @@ def test_an_embedder_shows_the_download_when_asked_to(
     file_server.files[f"/{place.relative_to(folder).as_posix()}"] = place.read_bytes()
     monkeypatch.setenv("SKXMODAL_MIRROR", file_server.url)
     monkeypatch.setitem(WEIGHTS, "yamnet", replace(official, digest=yamnet_mirror))
-    monkeypatch.setattr(_registry, "_LOADED", {})  # others are not to find this one loaded
+    # Others are not to find this one, nor its digest.
+    monkeypatch.setattr(_registry, "_LOADED", {})
+    monkeypatch.setattr(_registry, "find_native", find_native.__wrapped__)
     assert AudioEmbedder("yamnet", verbose=1).fit([]).n_features_out_ == 1024
     assert "yamnet.h5" in capsys.readouterr().err
 
