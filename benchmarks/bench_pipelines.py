@@ -220,18 +220,25 @@ def cost_per_clip(folder: Path, n_clips: int) -> dict:
 
     paths = write_clips(folder, 2_000)
     embedder = AudioEmbedder("logmel", n_jobs=2).fit(paths)
-    seconds: dict[int, list[float]] = {}
-    # Short columns before and after the long one: the machine changes its pace meanwhile.
-    short = [n_clips // 100] * 5 + [n_clips // 10] * 2
-    for number, n in enumerate([*short, n_clips, *short]):
+
+    def cost(n, times):
+        """Seconds per 1,000, the median of some times."""
         column = [paths[position % len(paths)] for position in range(n)]
-        start = time.perf_counter()
-        embed_to_file(embedder, column, folder / f"embeddings{number}.npy")
-        seconds.setdefault(n, []).append(time.perf_counter() - start)
-    costs = {n: 1000 * float(np.median(times)) / n for n, times in seconds.items()}
+        seconds = []
+        for _ in range(times):
+            start = time.perf_counter()
+            embed_to_file(embedder, column, folder / "embeddings.npy")
+            seconds.append(time.perf_counter() - start)
+            (folder / "embeddings.npy").unlink()
+        return 1000 * float(np.median(seconds)) / n
+
+    # In turns, for the machine changes its pace meanwhile.
+    sizes = {n_clips // 100: 5, n_clips // 10: 2, n_clips: 1}
+    rounds = [{n: cost(n, times) for n, times in sizes.items()} for _ in range(3)]
+    costs = {n: float(np.median([found[n] for found in rounds])) for n in sizes}
     return row(
         f"embedding 1,000 of {n_clips:,} clips to disk, of {n_clips // 100:,}",
-        costs[n_clips] / costs[n_clips // 100],
+        float(np.median([found[n_clips] / found[n_clips // 100] for found in rounds])),
         1.1,
         1.0,
         smaller=True,
