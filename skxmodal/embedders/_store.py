@@ -156,7 +156,7 @@ def embed_through_store(
     store : EmbeddingStore
         Where embeddings are kept.
     keys : sequence of str or None
-        Key of each cell, all different; or ``None``, which is computed and not kept.
+        Key of each cell; equal keys are computed once, ``None`` is computed and not kept.
     compute_missing : callable
         Given positions in ``keys``, yields batches: some of these positions, and an array with
         one vector for each. A position that is never yielded failed, and is not kept.
@@ -174,9 +174,15 @@ def embed_through_store(
     if unkeyed:
         for rows, vectors in compute_missing(unkeyed):
             result[list(rows)] = vectors
-    positions = {key: i for i, key in enumerate(keys) if key is not None}
+    positions: dict[str, int] = {}  # where each key is first
+    for i, key in enumerate(keys):
+        if key is not None:
+            positions.setdefault(key, i)
     if positions:
         store._run(lambda connection: _share(connection, result, positions, compute_missing))
+    for i, key in enumerate(keys):
+        if key is not None and positions[key] != i:
+            result[i] = result[positions[key]]
     return result
 
 

@@ -118,6 +118,13 @@ def test_every_cell_is_computed_once_and_then_read(store, encoder):
     assert result.dtype == np.float32
 
 
+def test_equal_cells_are_computed_once(store, encoder):
+    keys = worker.keys_of(3)
+    result = embed_through_store(store, [*keys, *keys], encoder, N_FEATURES)
+    np.testing.assert_array_equal(result, np.tile(expected_rows(3), (2, 1)))
+    assert encoder.counts == Counter(range(3))
+
+
 def test_work_in_several_portions_is_complete(store, encoder, monkeypatch):
     monkeypatch.setattr(_store_claims, "_CLAIM_CELLS", 7)
     monkeypatch.setattr("skxmodal.embedders._store_database._KEYS_PER_QUERY", 5)
