@@ -50,7 +50,7 @@ def map_ahead(
     if n_workers == 1:
         return (function(item) for item in items)
     if _in_processes():
-        from ._processes import map_in_processes
+        from ._processes import map_in_processes  # which is built on what is here
 
         return map_in_processes(function, items, n_workers, n_items)
     return _in_own_threads(function, items, n_workers, n_items)

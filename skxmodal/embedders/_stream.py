@@ -100,21 +100,21 @@ class CellStream:
             yield from encoded
 
     def _encode_in(
-        self, threads: Executor, batches: Iterator[Batch], n_threads: int
+        self, threads: Executor, batches: Iterator[Batch], n_workers: int
     ) -> Generator[tuple[list[int], np.ndarray], None, None]:
         """Encode a batch in each thread at once, and the last few with all of PyTorch's threads."""
         last: list[Batch] = []
 
         def tasks() -> Iterator[Future]:
-            while group := list(islice(batches, n_threads)):
+            while group := list(islice(batches, n_workers)):
                 n_windows = sum(len(windows) for _, windows in group[-1])
-                if len(group) < n_threads or n_windows < self.batch_size:
+                if len(group) < n_workers or n_windows < self.batch_size:
                     last.extend(group)
                     return
                 for batch in group:
                     yield threads.submit(self._encode, batch)
 
-        yield from in_order(tasks(), 2 * n_threads)
+        yield from in_order(tasks(), 2 * n_workers)
         for batch in last:
             yield self._encode(batch)
 

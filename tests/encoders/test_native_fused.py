@@ -9,7 +9,11 @@ from torch import fx, nn
 import skxmodal.encoders._native_base as base
 from skxmodal.encoders._native_base import NativeEncoder
 from skxmodal.encoders._native_fused import FewWindows, FusedConv, FusedLinear, can_fuse, fuse
-from skxmodal.encoders._native_layers import GlobalAveragePool, same_stride_2
+from skxmodal.encoders._native_layers import (
+    FlattenChannelsLast,
+    GlobalAveragePool,
+    same_stride_2,
+)
 from skxmodal.encoders._native_resnet import ResNet50Encoder
 from skxmodal.encoders._native_vggish import VGGishEncoder
 from skxmodal.encoders._native_winograd import WinogradConv
@@ -120,6 +124,19 @@ def test_the_first_layers_get_few_windows_at_a_time():
     assert not layers_of(early, WinogradConv)
 
 
+def test_the_layers_before_dense_ones_get_the_usual_number_of_windows_at_a_time():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), FlattenChannelsLast(), nn.Linear(4 * 6 * 5, 3)
+    )
+    fused, actual, expected = fused_and_plain(network, torch.randn(37, 1, 6, 5))
+    assert_same(actual, expected)
+    (trunk,) = layers_of(fused, FewWindows)
+    assert trunk.n_windows == 16
+    assert layers_of(trunk, FusedConv)
+    assert not layers_of(trunk, FusedLinear)
+
+
 def test_layers_whose_input_is_used_later_get_all_windows_at_once():
     class Around(nn.Module):
         def __init__(self):
@@ -168,3 +185,23 @@ def test_auto_takes_the_back_end_that_is_faster_for_the_encoder(monkeypatch, tmp
     assert ResNet50Encoder(weights, backend="auto").backend == "onnx"
     monkeypatch.setattr(base, "can_fuse", lambda: False)
     assert VGGishEncoder(weights, backend="auto").backend == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("encoder_class", "backend", "concurrent"),
+    [
+        (YAMNetEncoder, "torch", True),
+        (ResNet50Encoder, "torch", True),
+        (YAMNetEncoder, "onnx", True),  # whose threads so light a network leaves idle
+        (ResNet50Encoder, "onnx", False),
+    ],
+)
+def test_several_threads_may_encode_where_that_was_measured_to_gain(
+    encoder_class, backend, concurrent, monkeypatch, tmp_path
+):
+    if backend == "onnx":
+        pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(NativeEncoder, "_runner", lambda self: None)
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"")
+    assert encoder_class(weights, backend=backend).concurrent == concurrent
