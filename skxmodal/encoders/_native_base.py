@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from ..utils._memory import keep_freed_memory
 from ._native_files import LayerSpec, WeightFileError, read_keras_h5
 from ._native_fused import can_fuse, fuse
 from ._native_layers import assign, fold, layer_spec, weighted_layers
@@ -185,8 +186,10 @@ class NativeEncoder(ABC):
 
             return OnnxRunner(self)
         network = self.folded_network()
-        if self.device.type == "cpu" and can_fuse():
-            network = fuse(network, self.example_input(), self.round_size["torch"])
+        if self.device.type == "cpu":
+            keep_freed_memory()
+            if can_fuse():
+                network = fuse(network, self.example_input(), self.round_size["torch"])
         return TorchRunner(network, self.device, half=self.half)
 
     def _fetch(self, key: str) -> Path:

@@ -40,13 +40,23 @@ class FusedConv(nn.Module):
         Shape of the input for which the weights are packed; others work.
     relu : bool, default=False
         Rectify the output.
+    in_place : bool, default=False
+        Put the output where the other input is, which saves the memory of the largest outputs.
     """
 
-    def __init__(self, conv: Any, input_size: tuple[int, ...], *, relu: bool = False) -> None:
+    def __init__(
+        self,
+        conv: Any,
+        input_size: tuple[int, ...],
+        *,
+        relu: bool = False,
+        in_place: bool = False,
+    ) -> None:
         super().__init__()
         self.bias = conv.bias.detach()
         self.options = conv.padding, conv.stride, conv.dilation, conv.groups
         self.activation = "relu" if relu else "none"
+        self.in_place = in_place
         pack: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
         weight = conv.weight.detach().to_mkldnn()
         self.packed = pack(weight, *self.options, list(input_size))
@@ -57,9 +67,11 @@ class FusedConv(nn.Module):
             return torch.ops.mkldnn._convolution_pointwise(
                 x, self.packed, self.bias, *self.options, self.activation, [], ""
             )
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, other, self.packed, self.bias, *self.options, "add", 1.0, self.activation, [], ""
-        )
+        activation = "relu" if self.activation == "relu" else None  # what a sum calls "none"
+        rest: Any = (self.packed, self.bias, *self.options, "add", 1.0, activation, [], "")
+        if self.in_place:
+            return torch.ops.mkldnn._convolution_pointwise_.binary(other, x, *rest)
+        return torch.ops.mkldnn._convolution_pointwise.binary(x, other, *rest)
 
 
 class FusedLinear(nn.Module):
@@ -183,8 +195,18 @@ def _fuse_conv(network: fx.GraphModule, node: Any, conv: Any, size: tuple[int, .
         return
     (other,) = (argument for argument in total.args if argument is not node)
     relu = _only_user(network, total, nn.ReLU)
-    fused = FusedConv(conv, size, relu=relu is not None)
+    # A convolution must not overwrite what it reads.
+    in_place = other is not node.args[0] and _ends_with(network, other, total)
+    fused = FusedConv(conv, size, relu=relu is not None, in_place=in_place)
     _replace(network, node, fused, [node.args[0], other], [total, relu])
+
+
+def _ends_with(network: fx.GraphModule, node: Any, user: Any) -> bool:
+    """Tell whether a layer's output is memory of its own and nothing uses it after that user."""
+    if not isinstance(_layer(network, node), nn.Conv2d | FusedConv | nn.MaxPool2d):
+        return False
+    order = {node: number for number, node in enumerate(network.graph.nodes)}
+    return max(node.users, key=order.__getitem__) is user
 
 
 def _part_first_layers(network: fx.GraphModule, example: torch.Tensor, n_windows: int) -> None:

@@ -27,8 +27,8 @@ from torch import nn
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 _TILE, _KERNEL = 4, 3
 _SIDE = _TILE + _KERNEL - 1  # of a tile's inputs
-# Bytes of the transformed tiles that are worked on at a time: they should stay in the caches.
-_BLOCK_BYTES = 8_000_000
+# That are worked on at a time: fewer, and the product is slower; more, and they leave the caches.
+_BLOCK_TILES = 108
 _USUAL_TILES = 200  # in a block, for which the weights are packed
 # Channels of one product: for more, oneDNN wants the weights packed differently for few tiles than
 # for many, and repacks them at every call, which takes 20 times as long as the product.
@@ -115,8 +115,7 @@ class WinogradConv(nn.Module):
             padded[:, :, edge] = 0
         side = _TILE // 2 if self.pool else _TILE
         out = x.new_empty((n, rows, side, columns, side, n_out))
-        row_bytes = _SIDE**2 * columns * max(channels, n_out) * x.element_size()
-        fitting = max(1, _BLOCK_BYTES // row_bytes)
+        fitting = max(1, _BLOCK_TILES // columns)
         many, few = max(1, fitting // rows), min(rows, fitting)
         for i in range(0, n, many):
             for row in range(0, rows, few):

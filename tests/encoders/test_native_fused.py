@@ -63,6 +63,42 @@ def test_the_sum_of_a_residual_block_is_kept(swapped):
     assert_same(actual, expected)
 
 
+class Shortcut(nn.Module):
+    """A sum with what other layers read before, and one of them may read after."""
+
+    def __init__(self, read_after):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)
+        self.third, self.fourth = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 1)
+        self.read_after = read_after
+
+    def forward(self, x):
+        y = self.first(x)
+        z = operator.add(y, self.third(self.second(y)))
+        return operator.mul(self.fourth(y), z) if self.read_after else z
+
+
+@pytest.mark.parametrize("read_after", [False, True])
+def test_a_sum_takes_the_memory_of_what_nobody_reads_after_it(read_after):
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 12, 12)
+    fused, actual, expected = fused_and_plain(Shortcut(read_after), x)
+    assert_same(actual, expected)
+    in_place = [conv for conv in layers_of(fused, FusedConv) if conv.in_place]
+    assert len(in_place) == (0 if read_after else 1)
+
+
+def test_a_sum_with_the_input_leaves_it_as_it_was():
+    torch.manual_seed(0)
+    network = Shortcut(False)
+    network.first = nn.Identity()
+    x = torch.randn(2, 8, 12, 12).contiguous(memory_format=torch.channels_last)
+    before = x.clone()
+    _, actual, expected = fused_and_plain(network, x)
+    assert_same(actual, expected)
+    assert torch.equal(x, before)
+
+
 def test_a_sum_and_its_relu_become_part_of_the_convolution():
     fused, *_ = fused_and_plain(Residual(), torch.randn(2, 8, 12, 12))
     assert len(layers_of(fused, FusedConv)) == 2

@@ -62,9 +62,9 @@ def test_relu_and_pooling_follow(size, relu):
     assert relative_error(actual, expected) <= TOLERANCE
 
 
-@pytest.mark.parametrize("block", [1, 60_000, 10**9])
+@pytest.mark.parametrize("block", [1, 9, 10**6])
 def test_blocks_of_any_size_give_the_same(monkeypatch, block):
-    monkeypatch.setattr(module, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(module, "_BLOCK_TILES", block)
     conv = convolution()
     x = torch.randn(5, 32, 16, 12).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
