@@ -221,24 +221,30 @@ def cost_per_clip(folder: Path, n_clips: int) -> dict:
     paths = write_clips(folder, 2_000)
     embedder = AudioEmbedder("logmel", n_jobs=2).fit(paths)
 
-    def cost(n, times):
-        """Seconds per 1,000, the median of some times."""
+    def seconds(n):
         column = [paths[position % len(paths)] for position in range(n)]
-        seconds = []
-        for _ in range(times):
-            start = time.perf_counter()
-            embed_to_file(embedder, column, folder / "embeddings.npy")
-            seconds.append(time.perf_counter() - start)
-            (folder / "embeddings.npy").unlink()
-        return 1000 * float(np.median(seconds)) / n
+        start = time.perf_counter()
+        embed_to_file(embedder, column, folder / "embeddings.npy")
+        duration = time.perf_counter() - start
+        (folder / "embeddings.npy").unlink()
+        return duration
 
-    # In turns, for the machine changes its pace meanwhile.
-    sizes = {n_clips // 100: 5, n_clips // 10: 2, n_clips: 1}
-    rounds = [{n: cost(n, times) for n, times in sizes.items()} for _ in range(3)]
-    costs = {n: float(np.median([found[n] for found in rounds])) for n in sizes}
+    # The machine changes its pace within seconds: short columns go before and after a long one.
+    short, middle = n_clips // 100, n_clips // 10
+    order = [*[short] * 5, middle, n_clips, middle, *[short] * 5]
+    rounds = []
+    for _ in range(3):
+        found = [(n, seconds(n)) for n in order]
+        rounds.append(
+            {
+                n: 1000 * float(np.mean([duration for size, duration in found if size == n])) / n
+                for n in (short, middle, n_clips)
+            }
+        )
+    costs = {n: float(np.median([found[n] for found in rounds])) for n in rounds[0]}
     return row(
         f"embedding 1,000 of {n_clips:,} clips to disk, of {n_clips // 100:,}",
-        float(np.median([found[n_clips] / found[n_clips // 100] for found in rounds])),
+        float(np.median([found[n_clips] / found[short] for found in rounds])),
         1.1,
         1.0,
         smaller=True,
