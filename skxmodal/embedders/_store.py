@@ -337,10 +337,13 @@ def _media_keys(
         names.append(name)
         fragments.append(fragment)
         states.append(state)
-    known = _known_contents(connection, list({_stored_name(name) for name in names}))
+    stored_names = [_stored_name(name) for name in names]
+    # In the column's order, in which the database read or wrote them before: less to look for.
+    known = _known_contents(connection, list(dict.fromkeys(stored_names)))
     learned: dict[str, tuple[str, str]] = {}
-    for index, name, fragment, state in zip(indices, names, fragments, states, strict=True):
-        stored = _stored_name(name)
+    for index, name, stored, fragment, state in zip(
+        indices, names, stored_names, fragments, states, strict=True
+    ):
         before, content = known.get(stored, ("", ""))
         if before != state:
             try:
