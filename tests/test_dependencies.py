@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 _PIN = re.compile(r"^([\w-]+)==([\d.]+)$", re.MULTILINE)
 _BOUND = re.compile(r"^([\w-]+)(?:\[.*\])?>=([\d.]+)")
 _BAD = re.compile(r"^([\w-]+) +(\d[\d.]*) +((?:CVE|GHSA)-.*)$", re.MULTILINE)
-_TESTED = ("plot", "video", "youtube", "polars", "persist", "dask", "test")
+_TESTED = ("plot", "video", "youtube", "polars", "persist", "ncnn", "dask", "test")
 
 
 def documentation():

@@ -180,9 +180,10 @@ class AudioEmbedder(_MediaEmbedder):
     device : str or torch.device, default="auto"
         Where a network runs: ``"auto"`` is the GPU where PyTorch finds one, else the CPU. The
         built-in encoders have no network.
-    backend : {"auto", "torch", "onnx"}, default="auto"
-        What runs one of the paper's networks: ``"auto"`` is the faster, which on a CPU is PyTorch
-        for all but ResNet50, and ONNX Runtime (extra ``onnx``) for that where it is installed.
+    backend : {"auto", "torch", "onnx", "ncnn"}, default="auto"
+        What runs one of the paper's networks: ``"auto"`` is the fastest that is installed, which
+        on a CPU is ncnn (extra ``ncnn``) for OpenL3 and VGG16, ONNX Runtime (extra ``onnx``) for
+        ResNet50, and PyTorch for the others.
     weights : str, path-like or None, default=None
         A weight file of one's own in the encoder's official format; ``None`` fetches the official
         one and checks its digest.

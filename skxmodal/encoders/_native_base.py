@@ -16,6 +16,7 @@ import torch
 from torch import fx, nn
 
 from ..utils._memory import keep_freed_memory
+from ._backend import resolve_backend
 from ._native_files import LayerSpec, WeightFileError, read_keras_h5
 from ._native_fused import can_fuse, fuse
 from ._native_layers import assign, fold, layer_spec, weighted_layers
@@ -28,7 +29,7 @@ Runner = Callable[[torch.Tensor], np.ndarray]
 
 
 class NativeEncoder(ABC):
-    """A pretrained network run by PyTorch or ONNX Runtime.
+    """A pretrained network run by PyTorch, ONNX Runtime or ncnn.
 
     Parameters
     ----------
@@ -36,9 +37,10 @@ class NativeEncoder(ABC):
         A file in the official format; ``None`` fetches (and verifies) the official file.
     device : str or torch.device, default="cpu"
         Where the network runs.
-    backend : {"torch", "onnx", "auto"}, default="torch"
-        ``"onnx"`` needs a CPU and the extra ``onnx``; ``"auto"`` takes it where both are there
-        and it was measured to be the faster one for this encoder.
+    backend : {"torch", "onnx", "ncnn", "auto"}, default="torch"
+        ``"onnx"`` and ``"ncnn"`` need a CPU and the extras of these names, and ncnn runs some
+        networks only; ``"auto"`` takes the one that is there and was measured to be the fastest
+        for this encoder.
     half : bool, default=False
         Half precision; on a GPU only.
     onnx_dir : path-like or None, default=None
@@ -59,11 +61,11 @@ class NativeEncoder(ABC):
     # Rounds of this many windows: activations that fit the caches are faster than big batches,
     # memory of more than 32 MB comes from the system anew at every call, and that of a round does
     # not grow with the batch.
-    round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "cuda": 128}
-    # Whether oneDNN's fused layers and Winograd's algorithm outdo ONNX Runtime.
-    faster_with_torch: ClassVar[bool] = False
-    # Whether ONNX Runtime's threads leave so much idle that several callers at once gain.
-    concurrent_with_onnx: ClassVar[bool] = False
+    round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "ncnn": 32, "cuda": 128}
+    # What can run the network on a CPU, the fastest first.
+    fastest: ClassVar[tuple[str, ...]] = ("onnx", "torch")
+    # With which of them several callers at once outdo one that has all threads.
+    concurrent_with: ClassVar[tuple[str, ...]] = ("torch", "ncnn")
     version = "1"
 
     def __init__(
@@ -76,9 +78,9 @@ class NativeEncoder(ABC):
         onnx_dir: str | os.PathLike | None = None,
     ) -> None:
         self.device = torch.device(device)
-        if backend == "auto" and self.faster_with_torch and can_fuse():
-            backend = "torch"
-        self.backend = resolve_backend(backend, self.device, half=half, caller=self.name)
+        self.backend = resolve_backend(
+            backend, self.device, half=half, fastest=self.fastest, caller=self.name
+        )
         if half and self.device.type == "cpu":
             raise ValueError(f"{self.name}: half=True needs a GPU, the device is the CPU")
         self.half = half
@@ -114,7 +116,7 @@ class NativeEncoder(ABC):
     def concurrent(self) -> bool:
         """Whether several threads that encode at the same time outdo one."""
         on_cpu = self.device.type == "cpu"
-        return on_cpu and (self.backend == "torch" or self.concurrent_with_onnx)
+        return on_cpu and self.backend in self.concurrent_with
 
     @abstractmethod
     def windows(self, media: np.ndarray) -> np.ndarray:
@@ -186,7 +188,11 @@ class NativeEncoder(ABC):
 
             return OnnxRunner(self)
         network = self.folded_network()
-        if self.device.type == "cpu":
+        if self.backend == "ncnn":
+            from ._native_ncnn import give_chain
+
+            network = give_chain(network, self.example_input())
+        elif self.device.type == "cpu":
             keep_freed_memory()
             if can_fuse():
                 network = fuse(network, self.example_input(), self.round_size["torch"])
@@ -238,45 +244,6 @@ def _leave_the_parents_threads() -> None:
     """
     if os.getpid() != _IMPORTED_BY:
         torch.set_num_threads(1)
-
-
-def resolve_backend(
-    backend: str, device: torch.device, *, half: bool = False, caller: str = "the encoder"
-) -> str:
-    """Return ``"torch"`` or ``"onnx"`` for a wish and a device.
-
-    Raises
-    ------
-    ImportError
-        When ``"onnx"`` is asked for and its packages are missing.
-    ValueError
-        When the wish is unknown, or is ``"onnx"`` on a GPU.
-    """
-    if backend == "torch":
-        return "torch"
-    if backend == "onnx":
-        from skxmodal.utils import import_optional
-
-        if device.type != "cpu":
-            raise ValueError(f'{caller}: backend="onnx" runs on the CPU, not on {str(device)!r}')
-        for package in ("onnxruntime", "onnx"):
-            import_optional(package, caller=f'{caller} with backend="onnx"', extra="onnx")
-        return "onnx"
-    if backend == "auto":
-        if device.type == "cpu" and not half and _onnx_is_installed():
-            return "onnx"
-        return "torch"
-    raise ValueError(f'{caller}: backend must be "torch", "onnx" or "auto", not {backend!r}')
-
-
-def _onnx_is_installed() -> bool:
-    """Tell whether both packages of the extra can be imported."""
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def _onnx_dir(weights: Path) -> Path:

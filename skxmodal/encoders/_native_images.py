@@ -34,7 +34,7 @@ class KerasImageEncoder(NativeEncoder):
 
     modality = "image"
     size = 224
-    round_size: ClassVar[dict[str, int]] = {"torch": 4, "onnx": 8, "cuda": 64}
+    round_size: ClassVar[dict[str, int]] = {"torch": 4, "onnx": 8, "ncnn": 32, "cuda": 64}
 
     @property
     def preprocessing(self) -> dict[str, Any]:

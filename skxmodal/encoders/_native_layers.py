@@ -48,6 +48,11 @@ def same_stride_2() -> nn.ZeroPad2d:
     return nn.ZeroPad2d((0, 1, 0, 1))
 
 
+def pair(size: Any) -> tuple[int, int]:
+    """Return the size of a layer on both axes, which PyTorch keeps as one number or as two."""
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
 def layer_spec(name: str | None, layer: Any) -> LayerSpec:
     """Describe what the official weight file holds for a layer."""
     roles: list[tuple[str, tuple[int, ...]]]

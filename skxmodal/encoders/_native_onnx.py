@@ -15,7 +15,7 @@ import torch
 from torch import fx, nn
 
 from ..utils._whole_file import whole_file
-from ._native_layers import FlattenChannelsLast, GlobalAveragePool
+from ._native_layers import FlattenChannelsLast, GlobalAveragePool, pair
 
 if TYPE_CHECKING:
     from ._native_base import NativeEncoder
@@ -152,7 +152,7 @@ class _Graph:
         if isinstance(layer, nn.ReLU):
             return self._node("Relu", [x])
         if isinstance(layer, nn.MaxPool2d):
-            kernel, stride, padding = map(_pair, (layer.kernel_size, layer.stride, layer.padding))
+            kernel, stride, padding = map(pair, (layer.kernel_size, layer.stride, layer.padding))
             return self._node("MaxPool", [x], kernel_shape=kernel, strides=stride, pads=padding * 2)
         if isinstance(layer, GlobalAveragePool):
             return self._node("Flatten", [self._node("GlobalAveragePool", [x])])
@@ -176,8 +176,3 @@ class _Graph:
         name = f"weight_{len(self.initializers)}"
         self.initializers.append(numpy_helper.from_array(tensor.detach().numpy(), name))
         return name
-
-
-def _pair(size: Any) -> tuple[int, int]:
-    """Return a size of both axes."""
-    return (size, size) if isinstance(size, int) else tuple(size)

@@ -78,8 +78,8 @@ class OpenL3AudioEncoder(NativeEncoder):
 
     modality = "audio"
     sample_rate = _SECOND
-    round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "cuda": 32}
-    faster_with_torch = True
+    round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "ncnn": 32, "cuda": 32}
+    fastest = ("ncnn", "torch", "onnx")
 
     def __init__(
         self,

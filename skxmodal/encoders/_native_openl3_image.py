@@ -47,8 +47,8 @@ class OpenL3ImageEncoder(NativeEncoder):
 
     modality = "image"
     size = _CROP
-    round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "cuda": 32}
-    faster_with_torch = True
+    round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "ncnn": 32, "cuda": 32}
+    fastest = ("ncnn", "torch", "onnx")
 
     def __init__(
         self,

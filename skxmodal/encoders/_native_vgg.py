@@ -24,7 +24,7 @@ class VGG16Encoder(KerasImageEncoder):
 
     name = "vgg16"
     n_features = 512
-    faster_with_torch = True
+    fastest = ("ncnn", "torch", "onnx")
 
     def network(self) -> nn.Module:
         """Return the convolutions up to the average pooling."""

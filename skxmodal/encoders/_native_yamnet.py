@@ -42,8 +42,8 @@ class YAMNetEncoder(NativeEncoder):
     modality = "audio"
     n_features = 1024
     sample_rate = 16_000
-    faster_with_torch = True
-    concurrent_with_onnx = True
+    fastest = ("torch", "onnx")
+    concurrent_with = ("torch", "onnx")
     window_size, window_hop = 15_600, 7_680
     spectrogram = Spectrogram(
         sample_rate=16_000, frame=400, n_fft=512, hop=160, n_frames=96, log_offset=0.001

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+from ..utils import check_choice
+from ._backend import BACKENDS
 from ._protocol import Encoder
 from ._spec import EncoderSpec
 
@@ -129,12 +131,9 @@ def _load(
         raise ValueError(
             f'encoder {name!r} chooses its own device: leave device="auto", not {device!r}'
         )
-    if backend not in ("auto", "torch", "onnx"):
-        raise ValueError(
-            f'encoder {name!r}: backend must be "auto", "torch" or "onnx", not {backend!r}'
-        )
+    check_choice(f"encoder {name!r}: backend", backend, BACKENDS)
     runs_torch = "device" in provider.options
-    if backend == "onnx" or (backend == "torch" and not runs_torch):
+    if backend in ("onnx", "ncnn") or (backend == "torch" and not runs_torch):
         raise ValueError(
             f'encoder {name!r} is run by its own package: leave backend="auto", not {backend!r}'
         )

@@ -98,10 +98,10 @@ def load_encoder(
     device : str or torch.device, default="auto"
         Where a network runs; ``"auto"`` is the GPU where PyTorch finds one, else the CPU.
         Encoders without a network do not need it.
-    backend : {"auto", "torch", "onnx"}, default="auto"
-        What runs one of the paper's networks; ``"auto"`` is the faster, which on a CPU is PyTorch
-        for all but ResNet50, and ONNX Runtime for that where it is installed. Others do not need
-        it.
+    backend : {"auto", "torch", "onnx", "ncnn"}, default="auto"
+        What runs one of the paper's networks; ``"auto"`` is the fastest that is installed, which
+        on a CPU is ncnn for OpenL3 and VGG16, ONNX Runtime for ResNet50, and PyTorch for the
+        others. Encoders without a network do not need it.
 
     Returns
     -------

@@ -164,8 +164,8 @@ def _load(
     from ._device import resolve_device
 
     caller = f"encoder {native.name!r}"
-    # ONNX Runtime is used on the CPU only: to ask for it is to ask for the CPU.
-    if backend == "onnx" and str(device) == "auto":
+    # These run on the CPU only: to ask for one is to ask for the CPU.
+    if backend in ("onnx", "ncnn") and str(device) == "auto":
         device = "cpu"
     return native.factory(weights, device=resolve_device(device, caller=caller), backend=backend)
 

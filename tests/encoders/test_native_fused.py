@@ -223,7 +223,7 @@ def test_auto_takes_the_back_end_that_is_faster_for_the_encoder(monkeypatch, tmp
     weights.write_bytes(b"")
     assert VGGishEncoder(weights, backend="auto").backend == "torch"
     assert ResNet50Encoder(weights, backend="auto").backend == "onnx"
-    monkeypatch.setattr(base, "can_fuse", lambda: False)
+    monkeypatch.setattr("skxmodal.encoders._native_fused.can_fuse", lambda: False)
     assert VGGishEncoder(weights, backend="auto").backend == "onnx"
 
 

@@ -1,13 +1,11 @@
 """The ONNX Runtime back end against PyTorch."""
 
 import os
-import sys
 
 import numpy as np
 import pytest
-import torch
 
-from skxmodal.encoders._native_base import NativeEncoder, resolve_backend
+from skxmodal.encoders._native_base import NativeEncoder
 from skxmodal.encoders._native_openl3_audio import OpenL3AudioEncoder
 from skxmodal.encoders._native_openl3_image import OpenL3ImageEncoder
 from skxmodal.encoders._native_resnet import ResNet50Encoder
@@ -20,7 +18,6 @@ from . import golden
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-CPU = torch.device("cpu")
 CASES = {
     YAMNetEncoder: "yamnet",
     OpenL3AudioEncoder: "openl3_audio",
@@ -106,31 +103,6 @@ def test_other_weights_are_exported_apart(tmp_path):
         file["layer1/conv/layer1/conv/kernel:0"][...] *= 2
     YAMNetEncoder(changed, backend="onnx", onnx_dir=tmp_path)
     assert len(list(tmp_path.glob("*.onnx"))) == 2
-
-
-def test_auto_takes_onnx_on_the_cpu_only():
-    assert resolve_backend("auto", CPU) == "onnx"
-    assert resolve_backend("auto", torch.device("cuda")) == "torch"
-
-
-def test_auto_takes_torch_where_onnx_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert resolve_backend("auto", CPU) == "torch"
-
-
-@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_named_with_its_extra(monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError) as error:
-        YAMNetEncoder(golden.weight_file("yamnet"), backend="onnx")
-    assert str(error.value) == (
-        f'yamnet with backend="onnx" needs {package}: pip install "skxmodal[onnx]"'
-    )
-
-
-def test_onnx_on_a_gpu_is_refused():
-    with pytest.raises(ValueError, match="runs on the CPU, not on 'cuda'"):
-        resolve_backend("onnx", torch.device("cuda"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
