@@ -1,6 +1,6 @@
 """How fast the native encoders are, against the published ways to run them.
 
-Each row is one encoder, from arrays of decoded media to vectors, in one of the two back ends:
+Each row is one encoder, from arrays of decoded media to vectors, in one of its back ends:
 its share of the matrix-product peak of the same run, and, where there is one, its ratio to the
 reference: YAMNet and VGGish as TensorFlow Hub modules called with one waveform at a time, OpenL3
 in Keras in batches of 16, librosa for the front-ends. Weights are random: the arithmetic is the
@@ -33,8 +33,9 @@ import _measure
 import numpy as np
 
 CLIPS = 64  # of one second, or pictures, in one call, at most
-GFLOP = 120  # of one call, at most
-SHARE = {"onnx": 0.75, "torch": 0.45}  # of the peak, ResNet50 and VGG16
+GFLOP = 120  # of one call, at most, with as many windows as a batch of Keras' has
+KERAS_BATCH = 16
+SHARE = {"onnx": 0.75, "ncnn": 0.75, "torch": 0.45}  # of the peak, ResNet50 and VGG16
 RATIO = {"yamnet audio": 5, "vggish audio": 5, "openl3 audio": 2, "openl3 image": 2}
 FRONT_END_RATIO = 5
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -122,10 +123,14 @@ def gflop_per_window(encoder):
     return total / 1e9
 
 
+def native_class(spec):
+    """Return the class of a native encoder."""
+    return getattr(importlib.import_module(f"skxmodal.encoders{spec.module}"), spec.class_name)
+
+
 def random_encoder(spec, backend, folder):
     """Return a native encoder with random weights."""
-    module = importlib.import_module(f"skxmodal.encoders{spec.module}")
-    base = getattr(module, spec.class_name)
+    base = native_class(spec)
     random = type(base.__name__, (base,), {"_read_weights": lambda self, network: None})
     weights = Path(folder) / f"{spec.name}-{spec.modality}"
     weights.write_bytes(b"random weights")
@@ -135,7 +140,7 @@ def random_encoder(spec, backend, folder):
 def media_for(encoder):
     """Return clips of one second or pictures, fewer for a large network."""
     rng = np.random.default_rng(0)
-    n = min(CLIPS, max(8, int(GFLOP / gflop_per_window(encoder))))
+    n = min(CLIPS, max(KERAS_BATCH, int(GFLOP / gflop_per_window(encoder))))
     if encoder.modality == "image":
         return list(rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8))
     return list(rng.normal(0, 0.1, (n, encoder.sample_rate)).astype(np.float32))
@@ -146,9 +151,10 @@ def encode(encoder, media):
     return encoder.encode(np.concatenate([encoder.windows(cell) for cell in media]))
 
 
-def bench_encoder(spec, backends, reference, arguments, folder):
+def bench_encoder(spec, references, arguments, folder):
     """Yield one row per back end of an encoder, measured in turn with its reference."""
     name = f"{spec.name} {spec.modality}"
+    backends = [backend for backend in arguments.backends if backend in native_class(spec).fastest]
     encoders = {backend: random_encoder(spec, backend, folder) for backend in backends}
     any_encoder = next(iter(encoders.values()))
     media = media_for(any_encoder)
@@ -158,13 +164,14 @@ def bench_encoder(spec, backends, reference, arguments, folder):
     measured = {key: [] for key in ("peak", "reference", *backends)}
     for encoder in encoders.values():
         encode(encoder, media)
-    with_reference = reference is not None and name in reference.rows
-    for _ in range(arguments.rounds):
+    with_reference = any(name in reference.rows for reference in references)
+    for number in range(arguments.rounds):
         measured["peak"] += peak_gflops(clock)
         for backend, encoder in encoders.items():
             call = lambda e=encoder: encode(e, media)  # noqa: E731
             measured[backend] += rates(call, len(media), arguments.seconds, clock)
         if with_reference:
+            reference = references[number % len(references)]
             measured["reference"] += reference.rates(name, arguments.seconds)
     medians = {key: statistics.median(values) for key, values in measured.items() if values}
     for backend in backends:
@@ -215,7 +222,7 @@ def librosa_options(spec):
     }
 
 
-def bench_front_ends(names, reference, arguments):
+def bench_front_ends(names, references, arguments):
     """Yield one row per front-end."""
     rng, clock = np.random.default_rng(0), CLOCKS[arguments.clock]
     for name, (spec, n_samples) in front_end_specs().items():
@@ -225,11 +232,12 @@ def bench_front_ends(names, reference, arguments):
         windows = rng.normal(0, 0.1, (CLIPS, n_samples)).astype(np.float32)
         spec(windows)
         ours, theirs = [], []
-        with_reference = reference is not None and row_name in reference.rows
-        for _ in range(arguments.rounds):
+        with_reference = any(row_name in reference.rows for reference in references)
+        for number in range(arguments.rounds):
             call = lambda s=spec, w=windows: s(w)  # noqa: E731
             ours += rates(call, CLIPS, arguments.seconds / 2, clock)
             if with_reference:
+                reference = references[number % len(references)]
                 theirs += reference.rates(row_name, arguments.seconds / 2)
         row = {
             "row": row_name,
@@ -291,11 +299,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("encoders", nargs="*", help="names; all when empty")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--backends", nargs="+", default=["torch", "onnx"])
+    parser.add_argument("--backends", nargs="+", default=["torch", "onnx", "ncnn"])
     parser.add_argument(
         "--clock", choices=CLOCKS, default="wall", help="cpu: for a busy machine, with 1 thread"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument(
+        "--processes", type=int, default=3, help="of the reference, whose paces differ, in turn"
+    )
     parser.add_argument("--seconds", type=float, default=1.0, help="of one side in a round")
     parser.add_argument(
         "--reference-python", default=sys.executable, help="an interpreter with tensorflow"
@@ -311,7 +322,7 @@ def main():
     from skxmodal.encoders._native_specs import NATIVE
 
     torch.set_num_threads(arguments.threads)
-    reference = None
+    references = []
     if not arguments.no_reference:
         front_ends = {
             name: (librosa_options(spec), spec.log_offset, n_samples)
@@ -322,7 +333,10 @@ def main():
             "clock": arguments.clock,
             "names": arguments.encoders or sorted({spec.name for spec in NATIVE}),
         }
-        reference = Reference(arguments.reference_python, front_ends, setup)
+        references = [
+            Reference(arguments.reference_python, front_ends, setup)
+            for _ in range(arguments.processes)
+        ]
     print(
         f"{'row':18} {'backend':7} {'items/s':>9} {'of peak':>8} {'reference/s':>11} "
         f"{'of peak':>9} {'ratio':>6} {'target':>12}"
@@ -332,15 +346,15 @@ def main():
         for spec in NATIVE if arguments.only != "front-ends" else ():
             if arguments.encoders and spec.name not in arguments.encoders:
                 continue
-            for row in bench_encoder(spec, arguments.backends, reference, arguments, folder):
+            for row in bench_encoder(spec, references, arguments, folder):
                 rows.append(row)
                 print(line(row), flush=True)
             gc.collect()
         if arguments.only != "networks":
-            for row in bench_front_ends(arguments.encoders, reference, arguments):
+            for row in bench_front_ends(arguments.encoders, references, arguments):
                 rows.append(row)
                 print(line(row), flush=True)
-    if reference is not None:
+    for reference in references:
         reference.close()
     facts = _measure.machine(threads=arguments.threads, clock=arguments.clock)
     if arguments.json is not None:

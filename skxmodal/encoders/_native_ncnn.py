@@ -3,7 +3,9 @@
 These networks are a chain of 3 x 3 convolutions, which ncnn runs one window at a time; what
 follows stays in PyTorch. The windows of a batch are shared among threads of Python with one
 thread of ncnn each: cores need not meet at every layer, the result does not depend on how many
-there are, and none are left behind that a fork would miss. VGGish has the same kind of chain, but
+there are, and none are left behind that a fork would miss. Where outputs are large, a stage of the
+chain is done strip by strip, each with the rows around it that its convolutions look at, so
+that what lies between two layers stays in the caches. VGGish has the same kind of chain, but
 windows so small that reading the kernels for each of them takes longer than a batch in PyTorch.
 
 References
@@ -14,7 +16,9 @@ References
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +29,10 @@ from torch import fx, nn
 from ._native_layers import pair
 
 _MAGIC = 7767517  # of ncnn's text files
-_FLOAT32 = np.uint32(0)  # the tag before weights that are stored as they are
+_FLOAT32 = torch.zeros(1, dtype=torch.int32)  # the tag before weights that are stored as they are
 _INPUT = "input"
+_REST = -233  # all that there is of an axis
+_STRIP_BYTES = 2 * 2**20  # of one layer's output
 _MAX_RELATIVE_ERROR = 1e-4
 
 
@@ -34,14 +40,7 @@ def give_chain(network: fx.GraphModule, example: torch.Tensor) -> fx.GraphModule
     """Return a folded network whose first layers are run by ncnn; the given one is used up.
 
     They end where something else than a chain of known layers begins.
-
-    Raises
-    ------
-    RuntimeError
-        When the result for an example disagrees with PyTorch's.
     """
-    with torch.inference_mode():
-        expected = network(example[:1])
     start, *rest = network.graph.nodes
     chain: list[Any] = []
     for node in rest:
@@ -49,7 +48,8 @@ def give_chain(network: fx.GraphModule, example: torch.Tensor) -> fx.GraphModule
         if not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.ReLU | nn.MaxPool2d):
             break
         chain.append(node)
-    network.add_module("chain", NcnnLayers([network.get_submodule(n.target) for n in chain]))
+    layers = [network.get_submodule(node.target) for node in chain]
+    network.add_module("chain", NcnnLayers(layers, example))
     with network.graph.inserting_after(start):
         new = network.graph.call_module("chain", (start,))
     chain[-1].replace_all_uses_with(new)
@@ -57,13 +57,6 @@ def give_chain(network: fx.GraphModule, example: torch.Tensor) -> fx.GraphModule
         network.graph.erase_node(node)
     network.delete_all_unused_submodules()
     network.recompile()
-    with torch.inference_mode():
-        error = float((network(example[:1]) - expected).abs().max() / expected.abs().max())
-    if not error <= _MAX_RELATIVE_ERROR:
-        raise RuntimeError(
-            f"the network in ncnn differs from PyTorch's by {error:.1e} (relative); use "
-            'backend="torch"'
-        )
     return network
 
 
@@ -74,14 +67,18 @@ class NcnnLayers(nn.Module):
     ----------
     layers : list of Module
         Convolutions, normalisations, ReLUs and maxima, in their order.
+    example : Tensor of shape (n, channels, height, width)
+        Inputs like those that will come, of the same height and width.
 
     Raises
     ------
     TypeError
         When there is another kind of layer.
+    RuntimeError
+        When the result for an example disagrees with PyTorch's.
     """
 
-    def __init__(self, layers: list[Any]) -> None:
+    def __init__(self, layers: list[Any], example: torch.Tensor) -> None:
         super().__init__()
         import ncnn
 
@@ -93,24 +90,25 @@ class NcnnLayers(nn.Module):
         # Half precision, ncnn's default on some processors, keeps too little of a product.
         for name in (option for option in dir(options) if "fp16" in option or "bf16" in option):
             setattr(options, name, False)
-        lines = [f"Input {_INPUT} 0 1 {_INPUT}"]
+        chain = _Chain()
+        expected = example[:1]
+        with torch.inference_mode():
+            for stage in _stages(layers):
+                chain.add_stage(stage, tuple(expected.shape[1:]))
+                expected = nn.Sequential(*stage)(expected)
+        self._output = chain.last
         # ncnn reads files only: its loader from memory keeps a pointer to what Python frees.
         with tempfile.TemporaryDirectory() as folder:
             text, weights = Path(folder, "layers.param"), Path(folder, "layers.bin")
-            self._output = _INPUT
-            with weights.open("wb") as file:
-                for number, layer in enumerate(layers):
-                    kind, parameters, arrays = _described(layer)
-                    output = f"layer_{number}"
-                    values = " ".join(f"{key}={value}" for key, value in parameters.items())
-                    lines.append(f"{kind} {output} 1 1 {self._output} {output} {values}")
-                    self._output = output
-                    for array in arrays:
-                        file.write(np.asarray(array).tobytes())
-            header = [str(_MAGIC), f"{len(lines)} {len(lines)}"]
-            text.write_text("\n".join([*header, *lines]) + "\n", encoding="ascii")
+            chain.write(text, weights)
             if self._net.load_param(str(text)) or self._net.load_model(str(weights)):
                 raise RuntimeError("ncnn could not read the network it was given")
+        error = float((self(example[:1]) - expected).abs().max() / expected.abs().max())
+        if not error <= _MAX_RELATIVE_ERROR:
+            raise RuntimeError(
+                f"the network in ncnn differs from PyTorch's by {error:.1e} (relative); use "
+                'backend="torch"'
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of the last layer."""
@@ -130,6 +128,96 @@ class NcnnLayers(nn.Module):
         if failed:
             raise MemoryError("ncnn could not run a network, most likely for want of memory")
         return np.array(output)
+
+
+def _stages(layers: list[Any]) -> Iterator[list[Any]]:
+    """Yield the layers in groups, each of which ends with a maximum."""
+    stage: list[Any] = []
+    for layer in layers:
+        stage.append(layer)
+        if isinstance(layer, nn.MaxPool2d):
+            yield stage
+            stage = []
+    if stage:
+        yield stage
+
+
+class _Chain:
+    """The text and the weights from which ncnn makes a network.
+
+    Attributes
+    ----------
+    last : str
+        Name of the output so far.
+    """
+
+    def __init__(self) -> None:
+        self.last = _INPUT
+        self._lines = [f"Input {_INPUT} 0 1 {_INPUT}"]
+        self._weights: list[Any] = []
+
+    def add_stage(self, stage: list[Any], shape: tuple[int, ...]) -> None:
+        """Add layers for an input of ``(channels, height, width)``."""
+        height = shape[1]
+        n_strips = _n_strips(stage, shape)
+        if n_strips == 1:
+            self._add_layers(stage)
+            return
+        around = sum(isinstance(layer, nn.Conv2d) for layer in stage)
+        starts = range(0, height - 1, 2 * ceil(height / 2 / n_strips))
+        copies = self._add("Split", [self.last], len(starts))
+        strips = []
+        for start, copy in zip(starts, copies, strict=True):
+            stop = min(start + starts.step, height)
+            top, bottom = start == 0, stop >= height - 1
+            first, end = max(0, start - around), height if bottom else min(height, stop + around)
+            rows = {1: first, 3: _REST, 4: end - first, 5: _REST}
+            (self.last,) = self._add("Crop", [copy], 1, rows)
+            self._add_layers(stage, top=top, bottom=bottom)
+            strips.append(self.last)
+        (self.last,) = self._add("Concat", strips, 1, {0: 1})
+
+    def write(self, text: Path, weights: Path) -> None:
+        """Write ncnn's two files."""
+        n_values = sum(int(line.split()[3]) for line in self._lines)
+        lines = [str(_MAGIC), f"{len(self._lines)} {n_values}", *self._lines]
+        text.write_text("\n".join(lines) + "\n", encoding="ascii")
+        with weights.open("wb") as file:
+            for array in self._weights:
+                file.write(array.detach().numpy().tobytes())
+
+    def _add_layers(self, layers: list[Any], *, top: bool = True, bottom: bool = True) -> None:
+        """Add layers, whose convolutions pad at the edges of the image only."""
+        for layer in layers:
+            kind, parameters, arrays = _described(layer)
+            if isinstance(layer, nn.Conv2d):
+                parameters |= {14: top * parameters[14], 16: bottom * parameters[14]}
+            (self.last,) = self._add(kind, [self.last], 1, parameters)
+            self._weights += arrays
+
+    def _add(
+        self, kind: str, inputs: list[str], n_outputs: int, parameters: dict[int, Any] | None = None
+    ) -> list[str]:
+        """Add a line and return the names of the outputs."""
+        name = f"layer_{len(self._lines)}"
+        outputs = [f"{name}_{number}" for number in range(n_outputs)]
+        values = [f"{key}={value}" for key, value in (parameters or {}).items()]
+        counts = [str(len(inputs)), str(n_outputs)]
+        self._lines.append(" ".join([kind, name, *counts, *inputs, *outputs, *values]))
+        return outputs
+
+
+def _n_strips(stage: list[Any], shape: tuple[int, ...]) -> int:
+    """Return into how many strips a stage is cut: one, unless its outputs are far too large."""
+    *_, last = stage
+    convolutions = [layer for layer in stage if isinstance(layer, nn.Conv2d)]
+    if not isinstance(last, nn.MaxPool2d) or pair(last.kernel_size) != (2, 2):
+        return 1
+    if any((c.kernel_size, c.stride, c.padding) != ((3, 3), (1, 1), (1, 1)) for c in convolutions):
+        return 1
+    n_channels = max((layer.out_channels for layer in convolutions), default=0)
+    n_bytes = 4 * n_channels * shape[1] * shape[2]
+    return ceil(n_bytes / _STRIP_BYTES) if n_bytes > 2 * _STRIP_BYTES else 1
 
 
 def _described(layer: Any) -> tuple[str, dict[int, Any], list[Any]]:

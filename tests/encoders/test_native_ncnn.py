@@ -59,10 +59,38 @@ def test_a_layer_does_what_pytorchs_does(layer, shape):
     x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
     kept = x.clone()
     with torch.inference_mode():
-        expected, actual = layer(x), NcnnLayers([layer])(x)
+        expected, actual = layer(x), NcnnLayers([layer], x)(x)
     assert actual.shape == expected.shape
     torch.testing.assert_close(actual, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
     torch.testing.assert_close(x, kept, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("height", "n_strips"), [(60, 6), (61, 6), (57, 5), (16, 1)])
+def test_strips_of_a_stage_give_what_the_whole_gives(height, n_strips, monkeypatch):
+    stage = [norm(3), nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
+    stage += [nn.ReLU(), nn.MaxPool2d(2)]
+    monkeypatch.setattr(_native_ncnn, "_STRIP_BYTES", 4 * 32 * 33 * 11)
+    assert _native_ncnn._n_strips(stage, (3, height, 33)) == n_strips
+    x = torch.randn(2, 3, height, 33, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected, actual = nn.Sequential(*stage)(x), NcnnLayers(stage, x)(x)
+    assert actual.shape == expected.shape
+    torch.testing.assert_close(actual, expected, rtol=0, atol=2e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        [nn.Conv2d(3, 64, 3, padding=1)],  # the maximum is missing
+        [nn.Conv2d(3, 64, 3, padding=1), nn.MaxPool2d(3)],
+        [nn.Conv2d(3, 64, 3, padding=1, stride=2), nn.MaxPool2d(2)],
+        [nn.Conv2d(3, 64, 5, padding=2), nn.MaxPool2d(2)],
+        [nn.MaxPool2d(2)],
+    ],
+    ids=str,
+)
+def test_no_strips_of_other_stages(stage):
+    assert _native_ncnn._n_strips(stage, (3, 400, 400)) == 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +98,7 @@ def test_a_layer_does_what_pytorchs_does(layer, shape):
 )
 def test_a_layer_that_is_not_known_is_refused(layer):
     with pytest.raises(TypeError, match="no layer of ncnn is known for"):
-        NcnnLayers([layer])
+        NcnnLayers([layer], torch.zeros(1, 4, 9, 9))
 
 
 def test_the_chain_ends_where_another_layer_begins():
