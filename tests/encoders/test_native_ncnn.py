@@ -65,7 +65,7 @@ def test_a_layer_does_what_pytorchs_does(layer, shape):
     torch.testing.assert_close(x, kept, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("height", "n_strips"), [(60, 6), (61, 6), (57, 5), (16, 1)])
+@pytest.mark.parametrize(("height", "n_strips"), [(60, 6), (61, 6), (50, 5), (16, 1)])
 def test_strips_of_a_stage_give_what_the_whole_gives(height, n_strips, monkeypatch):
     stage = [norm(3), nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
     stage += [nn.ReLU(), nn.MaxPool2d(2)]
