@@ -32,7 +32,7 @@ _MAGIC = 7767517  # of ncnn's text files
 _FLOAT32 = torch.zeros(1, dtype=torch.int32)  # the tag before weights that are stored as they are
 _INPUT = "input"
 _REST = -233  # all that there is of an axis
-_STRIP_BYTES = 2 * 2**20  # of one layer's output
+_LARGE_BYTES, _STRIP_BYTES = 4 * 2**20, 2**20  # of one layer's output
 _MAX_RELATIVE_ERROR = 1e-4
 
 
@@ -217,7 +217,7 @@ def _n_strips(stage: list[Any], shape: tuple[int, ...]) -> int:
         return 1
     n_channels = max((layer.out_channels for layer in convolutions), default=0)
     n_bytes = 4 * n_channels * shape[1] * shape[2]
-    return ceil(n_bytes / _STRIP_BYTES) if n_bytes > 2 * _STRIP_BYTES else 1
+    return ceil(n_bytes / _STRIP_BYTES) if n_bytes > _LARGE_BYTES else 1
 
 
 def _described(layer: Any) -> tuple[str, dict[int, Any], list[Any]]:

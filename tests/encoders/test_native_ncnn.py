@@ -69,7 +69,9 @@ def test_a_layer_does_what_pytorchs_does(layer, shape):
 def test_strips_of_a_stage_give_what_the_whole_gives(height, n_strips, monkeypatch):
     stage = [norm(3), nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1)]
     stage += [nn.ReLU(), nn.MaxPool2d(2)]
-    monkeypatch.setattr(_native_ncnn, "_STRIP_BYTES", 4 * 32 * 33 * 11)
+    row = 4 * 32 * 33
+    monkeypatch.setattr(_native_ncnn, "_STRIP_BYTES", 11 * row)
+    monkeypatch.setattr(_native_ncnn, "_LARGE_BYTES", 22 * row)
     assert _native_ncnn._n_strips(stage, (3, height, 33)) == n_strips
     x = torch.randn(2, 3, height, 33, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
