@@ -85,11 +85,11 @@ class OpenL3ImageEncoder(NativeEncoder):
         if min(height, width) < _CROP:
             media = resize(media, _CROP, _CROP)
         if self.preprocess == "trained":
-            pixels = _crop(_shrink(media)) * 2 - 1
+            pixels = _shrunk_crop(media) * 2 - 1
         elif media.shape[:2] == (_CROP, _CROP):
             pixels = media / 127.5 - 1
         elif min(height, width) > _SHORT_SIDE:
-            pixels = _crop(_shrink(media))
+            pixels = _shrunk_crop(media)
         else:
             pixels = _crop(media).astype(np.float64)
             pixels /= max(1.0, pixels.max())
@@ -114,22 +114,28 @@ def _crop(image: np.ndarray) -> np.ndarray:
     return image[top : top + _CROP, left : left + _CROP]
 
 
-def _shrink(image: np.ndarray) -> np.ndarray:
-    """Bring the shorter side of an image to at most 256 pixels, as floats in [0, 1].
+def _shrunk_crop(image: np.ndarray) -> np.ndarray:
+    """Bring the shorter side to at most 256 pixels and cut the middle, as floats in [0, 1].
 
     Bilinear between the two nearest pixels and not antialiased, as ``skimage.transform.rescale``
-    is called by openl3.
+    is called by openl3; pixels that the crop drops are not computed.
     """
-    pixels = image / 255.0
-    shortest = min(image.shape[:2])
-    if shortest <= _SHORT_SIDE:
-        return pixels
+    scale = _SHORT_SIDE / min(image.shape[:2])
+    if scale >= 1:
+        return _crop(image) / 255.0
+    places = []
     for axis in (0, 1):
         size = image.shape[axis]
-        target = int(np.round(size * (_SHORT_SIDE / shortest)))
-        at = (np.arange(target) + 0.5) * (size / target) - 0.5
+        target = int(np.round(size * scale))
+        kept = np.arange(_CROP) + (target // 2 - _CROP // 2)
+        at = (kept + 0.5) * (size / target) - 0.5
         below = np.clip(np.floor(at).astype(np.intp), 0, size - 2)
-        share = (at - below).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        lower, upper = np.take(pixels, below, axis), np.take(pixels, below + 1, axis)
+        places.append(
+            (below - below[0], (at - below).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1)))
+        )
+        image = image.take(range(below[0], below[-1] + 2), axis)
+    pixels = image / 255.0
+    for axis, (below, share) in enumerate(places):
+        lower, upper = pixels.take(below, axis), pixels.take(below + 1, axis)
         pixels = lower + (upper - lower) * share
     return pixels

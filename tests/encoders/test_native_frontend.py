@@ -18,9 +18,20 @@ def test_products_of_a_front_end_have_one_thread_and_then_as_many_as_before(monk
     spec = Spectrogram(sample_rate=16_000, frame=400, n_fft=512, hop=160, n_frames=96)
     with threadpool_limits(2, user_api="blas"):
         before = numpy_threads()
-        spec(np.zeros((2, 15_600), np.float32))
+        spec(np.zeros((5, 15_600), np.float32))  # four at a time
         assert seen == [{1}, {1}]
         assert numpy_threads() == before
+
+
+@pytest.mark.parametrize("log_offset", [0.001, None])
+@pytest.mark.parametrize("n_mels", [64, None])
+def test_a_spectrogram_does_not_depend_on_the_windows_beside_it(log_offset, n_mels):
+    spec = Spectrogram(16_000, 400, 512, 160, 96, pad_left=7, n_mels=n_mels, log_offset=log_offset)
+    windows = np.random.default_rng(0).normal(0, 0.1, (7, 15_600)).astype(np.float32)
+    windows *= np.arange(1, 8, dtype=np.float32)[:, np.newaxis]  # each with a maximum of its own
+    alone = np.concatenate([spec(window[np.newaxis]) for window in windows])
+    np.testing.assert_allclose(spec(windows), alone, rtol=0, atol=1e-4)
+    assert spec(windows[:0]).shape == (0, 96, spec.n_bands)
 
 
 @pytest.mark.parametrize("n_samples", [1, 9, 10, 17, 25])
