@@ -68,7 +68,7 @@ class NcnnLayers(nn.Module):
     layers : list of Module
         Convolutions, normalisations, ReLUs and maxima, in their order.
     example : Tensor of shape (n, channels, height, width)
-        Inputs like those that will come, of the same height and width.
+        Inputs like those that will come: others must have the same channels, height and width.
 
     Raises
     ------
@@ -91,6 +91,7 @@ class NcnnLayers(nn.Module):
         for name in (option for option in dir(options) if "fp16" in option or "bf16" in option):
             setattr(options, name, False)
         chain = _Chain()
+        self._shape = example.shape[1:]
         expected = example[:1]
         with torch.inference_mode():
             for stage in _stages(layers):
@@ -112,6 +113,11 @@ class NcnnLayers(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of the last layer."""
+        if x.shape[1:] != self._shape:
+            raise ValueError(
+                f'backend="ncnn" takes windows of {tuple(self._shape)} (channels, height, width), '
+                f'not of {tuple(x.shape[1:])}; use backend="torch" for these'
+            )
         windows = np.ascontiguousarray(x.numpy())
         n_threads = min(torch.get_num_threads(), len(windows))
         if n_threads == 1:

@@ -155,6 +155,14 @@ def test_no_grouping_of_windows_or_threads_changes_a_bit(openl3):
             np.testing.assert_array_equal(vectors, expected)
 
 
+def test_windows_of_another_size_are_refused():
+    encoder = VGG16Encoder(golden.weight_file("vgg16"), backend="ncnn")
+    with pytest.raises(
+        ValueError, match=r"takes windows of \(3, 224, 224\) .* not of \(3, 64, 96\)"
+    ):
+        encoder.encode(np.zeros((2, 64, 96, 3), np.uint8))
+
+
 def _encode_in_a_child(encoder, windows, queue):
     queue.put(encoder.encode(windows))
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ EMBEDDING = {
 # (-70 dB, above the floor of -80 dB), which no other FFT repeats.
 ROUNDING_OF_AN_EMPTY_BAND = 3e-3
 
+WITH_NCNN = pytest.param(
+    "ncnn", marks=pytest.mark.skipif(find_spec("ncnn") is None, reason="ncnn is not installed")
+)
 OPENL3_AUDIO = re.compile(
     r"(v03_)?emb(?P<size>\d+)_hop(?P<hop>[\d.]+)_(?P<no>no)?center(_(?P<end>kapre|librosa))?_"
     r"(?P<wave>\w+)$"
@@ -123,7 +127,8 @@ def test_vggish_postprocessing_agrees_with_the_official_code(key, monkeypatch):
         for key in keys("openl3_audio", OPENL3_AUDIO)
     ],
 )
-def test_openl3_audio_agrees_with_the_official_code(key):
+@pytest.mark.parametrize("backend", ["torch", WITH_NCNN])
+def test_openl3_audio_agrees_with_the_official_code(key, backend):
     match = OPENL3_AUDIO.match(key)
     reference = golden.golden("openl3_audio")
     encoder = openl3_audio(
@@ -131,6 +136,7 @@ def test_openl3_audio_agrees_with_the_official_code(key):
         embedding_size=int(match["size"]),
         hop_size=float(match["hop"]),
         center=not match["no"],
+        backend=backend,
     )
     tolerance = EMBEDDING["openl3_audio"]
     if match["wave"] == "44k1_0p5":
@@ -158,10 +164,13 @@ def test_openl3_spectrograms_agree_with_the_official_code(key):
 
 
 @pytest.mark.parametrize("key", keys("openl3_image", r"emb\d+_"))
-def test_openl3_image_agrees_with_the_official_code(key):
+@pytest.mark.parametrize("backend", ["torch", WITH_NCNN])
+def test_openl3_image_agrees_with_the_official_code(key, backend):
     size, _, name = key.removeprefix("emb").partition("_")
     reference = golden.golden("openl3_image")
-    encoder = OpenL3ImageEncoder(golden.weight_file("openl3_image"), embedding_size=int(size))
+    encoder = OpenL3ImageEncoder(
+        golden.weight_file("openl3_image"), embedding_size=int(size), backend=backend
+    )
     window = encoder.windows(reference[f"image_{name}_uint8"])
 
     if f"preprocessed_{name}" in reference:
@@ -178,10 +187,13 @@ def test_openl3_image_agrees_with_the_official_code(key):
         for key in keys(encoder_class.name, "embedding_")
     ],
 )
-def test_imagenet_networks_agree_with_keras(encoder_class, key):
+@pytest.mark.parametrize("backend", ["torch", WITH_NCNN])
+def test_imagenet_networks_agree_with_keras(encoder_class, key, backend):
     name = encoder_class.name
     reference = golden.golden(name)
-    encoder = encoder_class(golden.weight_file(name))
+    if backend == "ncnn" and (name != "vgg16" or "300x400" in key):
+        pytest.skip("ncnn runs VGG16 only, on images of 224 x 224")
+    encoder = encoder_class(golden.weight_file(name), backend=backend)
     image = reference[key.removeprefix("embedding_") + "_uint8"]
 
     embedding = encoder.encode(image[np.newaxis])[0]
