@@ -13,7 +13,7 @@ BACKENDS = ("auto", *_PACKAGES)
 
 
 def resolve_backend(
-    backend: str, device: Any, *, fastest: tuple[str, ...], half: bool = False, caller: str
+    backend: str, device: Any, *, cpu_backends: tuple[str, ...], half: bool = False, caller: str
 ) -> str:
     """Return ``"torch"``, ``"onnx"`` or ``"ncnn"`` for a wish.
 
@@ -23,8 +23,8 @@ def resolve_backend(
         The wish.
     device : torch.device
         Where the network runs.
-    fastest : tuple of str
-        What can run the network on a CPU, the fastest first; ncnn only if it is among them.
+    cpu_backends : tuple of str
+        What can run the network on a CPU, the fastest first.
     half : bool, default=False
         Whether the network runs in half precision.
     caller : str
@@ -35,17 +35,13 @@ def resolve_backend(
     ImportError
         When a back end is asked for and its packages are missing.
     ValueError
-        When the wish is unknown, or is not for this network or this device.
+        When the wish is not for this network or this device.
     """
-    check_choice(f"{caller}: backend", backend, BACKENDS)
+    check_choice(f"{caller}: backend", backend, ("auto", *cpu_backends))
     on_cpu = device.type == "cpu"
     if backend == "auto":
-        there = (name for name in fastest if on_cpu and not half and _is_there(name))
+        there = (name for name in cpu_backends if on_cpu and not half and _is_there(name))
         return next(there, "torch")
-    if backend == "ncnn" and "ncnn" not in fastest:
-        raise ValueError(
-            f'{caller}: backend="ncnn" is for OpenL3 and VGG16 only; "auto" is the fastest here'
-        )
     if backend != "torch" and not on_cpu:
         raise ValueError(f'{caller}: backend="{backend}" runs on the CPU, not on {str(device)!r}')
     for package in _PACKAGES[backend]:

@@ -22,7 +22,7 @@ from ._native_fused import can_fuse, fuse
 from ._native_layers import assign, fold, layer_spec, weighted_layers
 
 _IMPORTED_BY = os.getpid()  # another one later: a fork, which inherits this module
-# Sessions of the parent process: to destroy one would wait for threads that are not in the child.
+# Runners of the parent process: to destroy one would wait for threads that are not in the child.
 _INHERITED: list[Any] = []
 
 Runner = Callable[[torch.Tensor], np.ndarray]
@@ -50,7 +50,7 @@ class NativeEncoder(ABC):
     Notes
     -----
     The network is read when the encoder is made, is left out of pickles, and is read again at
-    the first use behind one. A forked process makes its own runtime session.
+    the first use behind one. A forked process makes its own runner.
     """
 
     name: str
@@ -63,7 +63,7 @@ class NativeEncoder(ABC):
     # not grow with the batch.
     round_size: ClassVar[dict[str, int]] = {"torch": 16, "onnx": 16, "ncnn": 32, "cuda": 128}
     # What can run the network on a CPU, the fastest first.
-    fastest: ClassVar[tuple[str, ...]] = ("onnx", "torch")
+    cpu_backends: ClassVar[tuple[str, ...]] = ("onnx", "torch")
     # With which of them several callers at once outdo one that has all threads.
     concurrent_with: ClassVar[tuple[str, ...]] = ("torch", "ncnn")
     version = "1"
@@ -79,7 +79,7 @@ class NativeEncoder(ABC):
     ) -> None:
         self.device = torch.device(device)
         self.backend = resolve_backend(
-            backend, self.device, half=half, fastest=self.fastest, caller=self.name
+            backend, self.device, half=half, cpu_backends=self.cpu_backends, caller=self.name
         )
         if half and self.device.type == "cpu":
             raise ValueError(f"{self.name}: half=True needs a GPU, the device is the CPU")
@@ -169,7 +169,7 @@ class NativeEncoder(ABC):
 
     @abstractmethod
     def example_input(self) -> torch.Tensor:
-        """Return an input like those the network gets, for the check of an export."""
+        """Return an input like those the network gets, for its shapes and for checks."""
 
     def _runner(self) -> Runner:
         """Return what runs the network in this process, made on first use."""

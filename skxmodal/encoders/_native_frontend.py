@@ -12,8 +12,8 @@ import torch
 from ..utils._threads import one_numpy_thread
 
 _BANDS_OF_A_GROUP = 16
-# That are transformed at once: what they need fits the second cache.
-_WINDOWS, _BYTES = 4, 2 * 2**20
+# At most so many windows, and so many bytes of frames, are transformed at once.
+_MOST_WINDOWS, _MOST_BYTES = 4, 2 * 2**20
 MelScale = Literal["tf-htk", "htk", "slaney"]
 
 
@@ -81,7 +81,7 @@ class Spectrogram:
         out = np.empty((len(windows), self.n_frames, self.n_bands), np.float32)
         dtype = torch.float64 if self.double else torch.float32
         n_bytes = self.n_frames * self.n_fft * dtype.itemsize
-        few = max(1, min(_WINDOWS, _BYTES // n_bytes, len(windows)))
+        few = max(1, min(_MOST_WINDOWS, _MOST_BYTES // n_bytes, len(windows)))
         # Zeros around the samples, and behind each frame, put there once.
         padded = torch.zeros((few, self.n_samples), dtype=dtype)
         cut = padded.unfold(1, self.frame, self.hop)

@@ -4,9 +4,10 @@ These networks are a chain of 3 x 3 convolutions, which ncnn runs one window at 
 follows stays in PyTorch. The windows of a batch are shared among threads of Python with one
 thread of ncnn each: cores need not meet at every layer, the result does not depend on how many
 there are, and none are left behind that a fork would miss. Where outputs are large, a stage of the
-chain is done strip by strip, each with the rows around it that its convolutions look at, so
-that what lies between two layers stays in the caches. VGGish has the same kind of chain, but
-windows so small that reading the kernels for each of them takes longer than a batch in PyTorch.
+chain is done strip by strip, each with kernels of its own and with the rows around it that its
+convolutions look at, so that what lies between two layers stays in the caches. VGGish has the
+same kind of chain, but windows so small that reading the kernels for each of them takes longer
+than a batch in PyTorch.
 
 References
 ----------
@@ -39,7 +40,8 @@ _MAX_RELATIVE_ERROR = 1e-4
 def give_chain(network: fx.GraphModule, example: torch.Tensor) -> fx.GraphModule:
     """Return a folded network whose first layers are run by ncnn; the given one is used up.
 
-    They end where something else than a chain of known layers begins.
+    They end at the first layer that is no convolution, normalisation, ReLU or maximum; variants
+    of these that ncnn is not told about raise a ``TypeError``.
     """
     start, *rest = network.graph.nodes
     chain: list[Any] = []
@@ -104,7 +106,13 @@ class NcnnLayers(nn.Module):
             chain.write(text, weights)
             if self._net.load_param(str(text)) or self._net.load_model(str(weights)):
                 raise RuntimeError("ncnn could not read the network it was given")
-        error = float((self(example[:1]) - expected).abs().max() / expected.abs().max())
+        actual = self(example[:1])
+        if actual.shape != expected.shape:
+            raise RuntimeError(
+                f"the network in ncnn has an output of {tuple(actual.shape)}, PyTorch's of "
+                f'{tuple(expected.shape)}; use backend="torch"'
+            )
+        error = float((actual - expected).abs().max() / expected.abs().max())
         if not error <= _MAX_RELATIVE_ERROR:
             raise RuntimeError(
                 f"the network in ncnn differs from PyTorch's by {error:.1e} (relative); use "
@@ -132,7 +140,7 @@ class NcnnLayers(nn.Module):
         extractor.input(_INPUT, self._mat(window).clone())
         failed, output = extractor.extract(self._output)
         if failed:
-            raise MemoryError("ncnn could not run a network, most likely for want of memory")
+            raise RuntimeError(f"ncnn could not run the network (code {failed}, -100: no memory)")
         return np.array(output)
 
 
@@ -217,9 +225,15 @@ def _n_strips(stage: list[Any], shape: tuple[int, ...]) -> int:
     """Return into how many strips a stage is cut: one, unless its outputs are far too large."""
     *_, last = stage
     convolutions = [layer for layer in stage if isinstance(layer, nn.Conv2d)]
-    if not isinstance(last, nn.MaxPool2d) or pair(last.kernel_size) != (2, 2):
+    if not isinstance(last, nn.MaxPool2d):
         return 1
-    if any((c.kernel_size, c.stride, c.padding) != ((3, 3), (1, 1), (1, 1)) for c in convolutions):
+    if (pair(last.kernel_size), pair(last.stride)) != ((2, 2), (2, 2)):
+        return 1
+    plain = (3, 3), (1, 1), (1, 1), (1, 1)
+    if any((c.kernel_size, c.stride, c.padding, c.dilation) != plain for c in convolutions):
+        return 1
+    # A strip has two rows at least, the most that the next one may look at.
+    if len(convolutions) > 2:
         return 1
     n_channels = max((layer.out_channels for layer in convolutions), default=0)
     n_bytes = 4 * n_channels * shape[1] * shape[2]

@@ -79,7 +79,7 @@ class OpenL3AudioEncoder(NativeEncoder):
     modality = "audio"
     sample_rate = _SECOND
     round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "ncnn": 32, "cuda": 32}
-    fastest = ("ncnn", "torch", "onnx")
+    cpu_backends = ("ncnn", "torch", "onnx")
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class OpenL3ImageEncoder(NativeEncoder):
     modality = "image"
     size = _CROP
     round_size: ClassVar[dict[str, int]] = {"torch": 2, "onnx": 4, "ncnn": 32, "cuda": 32}
-    fastest = ("ncnn", "torch", "onnx")
+    cpu_backends = ("ncnn", "torch", "onnx")
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ class VGG16Encoder(KerasImageEncoder):
 
     name = "vgg16"
     n_features = 512
-    fastest = ("ncnn", "torch", "onnx")
+    cpu_backends = ("ncnn", "torch", "onnx")
 
     def network(self) -> nn.Module:
         """Return the convolutions up to the average pooling."""

@@ -66,7 +66,7 @@ class VGGishEncoder(NativeEncoder):
     n_features = 128
     sample_rate = 16_000
     round_size: ClassVar[dict[str, int]] = {"torch": 32, "onnx": 16, "cuda": 128}
-    fastest = ("torch", "onnx")
+    cpu_backends = ("torch", "onnx")
     window_size, window_hop = 15_600, 15_360
     # The official front-end computes in float64.
     spectrogram = Spectrogram(

@@ -42,7 +42,7 @@ class YAMNetEncoder(NativeEncoder):
     modality = "audio"
     n_features = 1024
     sample_rate = 16_000
-    fastest = ("torch", "onnx")
+    cpu_backends = ("torch", "onnx")
     concurrent_with = ("torch", "onnx")
     window_size, window_hop = 15_600, 7_680
     spectrogram = Spectrogram(

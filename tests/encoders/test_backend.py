@@ -11,8 +11,8 @@ from skxmodal.encoders._backend import resolve_backend
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
-def resolve(backend, device=CPU, fastest=("ncnn", "torch", "onnx"), **options):
-    return resolve_backend(backend, device, fastest=fastest, caller="openl3", **options)
+def resolve(backend, device=CPU, cpu_backends=("ncnn", "torch", "onnx"), **options):
+    return resolve_backend(backend, device, cpu_backends=cpu_backends, caller="openl3", **options)
 
 
 @pytest.fixture
@@ -48,13 +48,13 @@ def test_a_wish_is_met(backend):
 
 @pytest.mark.usefixtures("modules")
 def test_a_wish_that_cannot_be_met_is_refused():
-    with pytest.raises(ValueError, match="openl3: backend must be one of 'auto', 'torch'"):
+    with pytest.raises(ValueError, match="openl3: backend must be one of 'auto', 'ncnn'"):
         resolve("tf")
     for backend in ("onnx", "ncnn"):
         with pytest.raises(ValueError, match="runs on the CPU, not on 'cuda'"):
             resolve(backend, GPU)
-    with pytest.raises(ValueError, match='backend="ncnn" is for OpenL3 and VGG16 only'):
-        resolve("ncnn", fastest=("onnx", "torch"))
+    with pytest.raises(ValueError, match="one of 'auto', 'onnx', 'torch', got 'ncnn'"):
+        resolve("ncnn", cpu_backends=("onnx", "torch"))
 
 
 @pytest.mark.usefixtures("modules")
