@@ -20,6 +20,7 @@ from skxmodal.encoders._native_vggish import VGGishEncoder
 from skxmodal.encoders._native_yamnet import YAMNetEncoder
 
 from . import golden
+from .encoding import encode_in_a_child
 
 FILES = {
     ("yamnet", "audio"): "yamnet",
@@ -261,15 +262,8 @@ def _encode_on_two_threads_and_fork(weights, backend):
     encoder = YAMNetEncoder(weights, backend=backend)
     windows = encoder.windows(np.random.default_rng(0).normal(0, 0.1, 80_000).astype(np.float32))
     expected = encoder.encode(windows)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=_encode_in_a_child, args=(encoder, windows, queue))
-    child.start()
-    try:
-        assert np.abs(queue.get(timeout=60) - expected).max() <= 1e-5 * np.abs(expected).max()
-    finally:
-        child.kill()
-        child.join()
+    actual = encode_in_a_child(encoder, windows, "fork")
+    assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.slow
@@ -289,24 +283,11 @@ def test_a_fork_of_a_process_with_threads_does_not_hang(backend, tmp_path):
     assert process.exitcode == 0
 
 
-def _encode_in_a_child(encoder, windows, queue):
-    queue.put(encoder.encode(windows))
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_process_gives_the_same_vectors(yamnet, method):
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip(f"no {method} here")
     windows = yamnet.windows(some_media(yamnet, 1)[0])
     expected = yamnet.encode(windows)
-    context = multiprocessing.get_context(method)
-    queue = context.Queue()
-    child = context.Process(target=_encode_in_a_child, args=(yamnet, windows, queue))
-    child.start()
-    try:
-        actual = queue.get(timeout=60)
-    finally:
-        child.join(timeout=60)
+    actual = encode_in_a_child(yamnet, windows, method)
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 

@@ -14,6 +14,7 @@ from skxmodal.encoders._native_vggish import VGGishEncoder
 from skxmodal.encoders._native_yamnet import YAMNetEncoder
 
 from . import golden
+from .encoding import some_windows
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -26,15 +27,6 @@ CASES = {
     VGG16Encoder: "vgg16",
     VGGishEncoder: "vggish",
 }
-
-
-def some_windows(encoder):
-    rng = np.random.default_rng(0)
-    if encoder.modality == "image":
-        cells = [rng.integers(0, 256, (240, 300, 3), dtype=np.uint8) for _ in range(3)]
-    else:
-        cells = [rng.normal(0, 0.1, 60_000).astype(np.float32)]
-    return np.concatenate([encoder.windows(cell) for cell in cells])
 
 
 @pytest.mark.parametrize(
